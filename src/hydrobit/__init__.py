@@ -1,0 +1,1 @@
+"""Hydrobit, the open server: a ledger of farm work."""

@@ -1,0 +1,73 @@
+"""Exact amounts: units, prices and bonuses as whole millionths (contract, "Reading a request").
+
+No binary float stands between the wire and a sum: the number's own text is read, kept as an integer, summed as
+an integer and written back as text.
+"""
+
+import re
+from decimal import Decimal, InvalidOperation, localcontext
+
+from msgspec import Raw
+
+MILLION = 1_000_000
+TEXT_LENGTH_MAX = 64
+_NOISE = Decimal("1e-9")
+_MILLIONTH = Decimal("1e-6")
+_NUMBER = re.compile(rb"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_EXPONENT_MAX = 30
+
+
+def read_amount(text: bytes) -> int:
+    """Whole millionths of a JSON number's text.
+
+    A tail past six decimals that rounds away by less than 1e-9 is the noise of a client's float and is rounded; any
+    other longer tail is refused. Raises ValueError with a sentence for the caller.
+    """
+    if len(text) <= 7 and text.isdigit():
+        return int(text) * MILLION
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("must be a JSON number")
+    if len(text) > TEXT_LENGTH_MAX:
+        raise ValueError(f"must be a number of at most {TEXT_LENGTH_MAX} characters")
+    return _millionths(text.decode("ascii"))
+
+
+def _millionths(text: str) -> int:
+    with localcontext(prec=TEXT_LENGTH_MAX + 40):
+        try:
+            exact = Decimal(text)
+        except InvalidOperation as e:
+            raise ValueError("is a number too large or too small to be an amount") from e
+        if exact == 0:
+            return 0
+        if exact.adjusted() > _EXPONENT_MAX:
+            raise ValueError("is a number too large to be an amount")
+        if exact.adjusted() < -_EXPONENT_MAX:
+            return 0
+        rounded = exact.quantize(_MILLIONTH)
+        if abs(rounded - exact) >= _NOISE:
+            raise ValueError("must have at most 6 decimals")
+        return int(rounded.scaleb(6))
+
+
+def read_whole(text: bytes) -> int:
+    """A whole number; `12.0` and `1.2e1` are whole. Raises ValueError with a sentence for the caller."""
+    amount, rest = divmod(read_amount(text), MILLION)
+    if rest:
+        raise ValueError("must be a whole number")
+    return amount
+
+
+def write_amount(millionths: int) -> int | Raw:
+    """The shortest JSON number of an amount: `5`, `2.5`, `-0.000001`."""
+    whole, rest = divmod(abs(millionths), MILLION)
+    if not rest:
+        return whole if millionths >= 0 else -whole
+    return Raw(amount_text(millionths).encode("ascii"))
+
+
+def amount_text(millionths: int) -> str:
+    """The shortest decimal text of an amount, for sentences and tables."""
+    whole, rest = divmod(abs(millionths), MILLION)
+    decimals = f".{rest:06d}".rstrip("0") if rest else ""
+    return f"{'-' if millionths < 0 else ''}{whole}{decimals}"
