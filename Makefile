@@ -1,0 +1,50 @@
+# Every target brings what it needs, from nothing but a Python 3.11 and make, and may be run again at any time.
+# ARGS is handed on: make run ARGS="--port 9000", make test ARGS="-k ledger".
+
+ARGS ?=
+RUN := .venv/bin/hydrobit demo --data ./data
+TEST_TOOLS := strace
+BENCH_TOOLS := wrk
+
+.PHONY: help setup run test check bench clean
+
+help: ## say what there is (what `make` alone does)
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
+
+setup: .venv/ready ## fetch uv and build .venv from uv.lock
+
+run: .venv/ready ## serve on http://127.0.0.1:8080 with a demo morning in ./data, until Ctrl-C
+	@exec $(RUN) $(ARGS)
+
+test: .venv/ready ## run every test
+	@scripts/install_tool.sh $(TEST_TOOLS)
+	.venv/bin/python -m pytest $(ARGS)
+
+check: .venv/ready ## look at format, lint, types and import rules
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: .venv/ready-bench ## measure, and write bench/results/latest.json
+	@scripts/install_tool.sh $(BENCH_TOOLS)
+	.venv/bin/python -m bench $(ARGS)
+
+clean: ## remove what was built; never ./data, which holds records
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp names the folder .venv was built in. Where that is not here (the folder was moved), or its Python is gone, build again.
+ifneq ($(shell test -x .venv/bin/python && cat .venv/ready 2>/dev/null),$(CURDIR))
+.PHONY: .venv/ready
+endif
+
+.venv/ready: pyproject.toml uv.lock scripts/bootstrap.py
+	@for python in python3.11 python3 python3.12 python3.13 python3.14; do \
+		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then exec $$python scripts/bootstrap.py; fi; \
+	done; \
+	echo 'Hydrobit needs Python 3.11 or newer, found as python3 (Debian: apt-get install python3).' >&2; exit 1
+
+.venv/ready-bench: .venv/ready
+	@.venv/bin/python scripts/bootstrap.py --group bench
+	@touch $@
