@@ -245,11 +245,19 @@ def uv(*arguments: str) -> None:
         "UV_CACHE_DIR": cache_folder(),
         "VIRTUAL_ENV": str(VENV),
     }
+    if system_has_certificates():
+        environment.setdefault("UV_SYSTEM_CERTS", "true")
     if arguments[0] == "pip":
         environment["UV_PYTHON"] = str(VENV / "bin/python")
     done = subprocess.run([UV, *arguments], cwd=ROOT, env=environment, check=False)
     if done.returncode != 0:
         sys.exit(done.returncode)
+
+
+def system_has_certificates() -> bool:
+    """Whether the system trusts anyone: then uv shall trust the same, and else the roots that it brings."""
+    paths = ssl.get_default_verify_paths()
+    return bool(paths.cafile) or bool(paths.capath and os.listdir(paths.capath))
 
 
 def cache_folder() -> str:
