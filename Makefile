@@ -24,7 +24,7 @@ check: .venv/ready ## look at format, lint, types and import rules
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-logo
 
 bench: .venv/ready-bench ## measure, and write bench/results/latest.json
 	@scripts/install_tool.sh $(BENCH_TOOLS)
