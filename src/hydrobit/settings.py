@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from hydrobit.errors import SettingError
 
@@ -33,6 +34,7 @@ class Settings:
     facts_age_s_max: int = 5
     jwks_age_s_max: int = 3_600
     jwks_refetch_s_min: int = 30
+    jwks_fetch_s_max: int = 5
 
     # What a request may bring.
     body_bytes_max: int = 65_536
@@ -132,9 +134,18 @@ def _check(settings: Settings) -> None:
     allowed = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
     if not settings.oidc_algorithms or not set(settings.oidc_algorithms) <= allowed:
         raise SettingError(f"{PREFIX}OIDC_ALGORITHMS must name some of: {', '.join(sorted(allowed))}")
-    if settings.oidc_jwks_url and not settings.oidc_jwks_url.startswith(
-        ("https://", "http://127.0.0.1", "http://[::1]")
-    ):
+    if settings.oidc_jwks_url and not _keeps_keys_safe(settings.oidc_jwks_url):
         raise SettingError(
             f"{PREFIX}OIDC_JWKS_URL must begin with https://, so that the keys cannot be changed on their way"
         )
+
+
+def _keeps_keys_safe(url: str) -> bool:
+    """Whether nobody between here and there can change the answer: https, or this very machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(parts.hostname) and (
+        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1"))
+    )

@@ -1,0 +1,161 @@
+"""From a bearer token to a proof of who is calling, or a refusal; nothing in between and nothing believed early.
+
+Order: length, form, issuer, type, algorithm, key, signature, then the claims. `iss` alone is read before the
+signature is checked, to choose whose keys count; a token is then checked with that issuer's keys and algorithms only.
+
+Clocks: `clock_leeway_s` is granted to both sides alike: a token counts until `exp` plus the leeway, and from `nbf`
+and `iat` minus the leeway.
+
+Withdrawn keys: a proof is remembered no longer than the key set it was checked with. A key that its issuer removed is
+honoured for at most `jwks_age_s_max` plus `jwks_refetch_s_min` while the issuer answers, and not at all from the first
+uncached token after a fetch that no longer shows it; while the issuer is down, the last known keys stand (see `jwks`).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hydrobit.errors import Code, Refused, SettingError
+from hydrobit.identity.compact import Header, read_compact
+from hydrobit.identity.keys import FixedKeys, KeySource
+from hydrobit.identity.signing import ALGORITHM, USER_TOKEN_TYPE, SigningKey
+from hydrobit.kit.instants import LATEST
+from hydrobit.kit.texts import exact
+from hydrobit.settings import Settings
+
+SUBJECT_LENGTH_MAX = 255
+
+_OIDC_TYPES = frozenset({"", "jwt", "at+jwt"})
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Who the caller is, and the first instant (ms) at which this is believed no more: `exp` plus the leeway."""
+
+    subject: str
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Issuer:
+    """What is expected of the tokens of one issuer."""
+
+    audience: str
+    subject_claim: str
+    types: frozenset[str]
+    algorithms: frozenset[str]
+    keys: KeySource
+
+
+class Verifier:
+    """Checks tokens and remembers the good ones, `token_cache_length_max` at most (the oldest goes first).
+
+    The store of remembered tokens grows by good tokens alone; nobody without one can fill it.
+    """
+
+    def __init__(self, settings: Settings, own: SigningKey | None = None, remote: KeySource | None = None) -> None:
+        self._leeway_ms = settings.clock_leeway_s * 1000
+        self._length_max = settings.token_cache_length_max
+        self._issuers = _issuers(settings, own, remote)
+        self._remembered: dict[str, tuple[int, Proof]] = {}
+        self._withdrawals = 0
+
+    def known(self, token: str, now: int) -> Proof | None:
+        """The proof of a token that was verified before and still counts at `now` (ms); None says: `verify` it."""
+        found = self._remembered.get(token)
+        return found[1] if found is not None and now < found[0] else None
+
+    async def verify(self, token: str, now: int) -> Proof:
+        """The proof of a token at `now` (ms). May run twice.
+
+        Raises Refused with token_expired for a genuine token past its time, unavailable when the issuer's keys were
+        never to be had, and token_invalid for all else. The text of a token is in no error and no log.
+        """
+        self._remembered.pop(token, None)
+        compact = read_compact(token)
+        issuer = self._issuer(compact.claims)
+        _check_header(compact.header, issuer)
+        trusted = await issuer.keys.find(compact.header.kid, now)
+        self._forget_withdrawn()
+        if trusted is None:
+            raise Refused(Code.token_invalid, "the token is signed with a key (kid) that its issuer does not have")
+        if not trusted.key.verifies(compact.header.alg, compact.signed, compact.signature):
+            raise Refused(Code.token_invalid, "the token's signature does not fit its content and key")
+        proof = _read_claims(compact.claims, issuer, now, self._leeway_ms)
+        self._remember(token, proof, trusted.until)
+        return proof
+
+    def _issuer(self, claims: dict[str, Any]) -> _Issuer:
+        name = claims.get("iss")
+        issuer = self._issuers.get(name) if isinstance(name, str) else None
+        if issuer is None:
+            raise Refused(Code.token_invalid, "the token's issuer (iss) is none that this server believes")
+        return issuer
+
+    def _remember(self, token: str, proof: Proof, until: int) -> None:
+        if len(self._remembered) >= self._length_max:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[token] = (min(proof.expires_at, until), proof)
+
+    def _forget_withdrawn(self) -> None:
+        """Forget every proof once an issuer withdrew a key; it is rare, and checking them again is cheap."""
+        withdrawals = sum(issuer.keys.withdrawals for issuer in self._issuers.values())
+        if withdrawals != self._withdrawals:
+            self._withdrawals = withdrawals
+            self._remembered.clear()
+
+
+def _issuers(settings: Settings, own: SigningKey | None, remote: KeySource | None) -> dict[str, _Issuer]:
+    issuers: dict[str, _Issuer] = {}
+    if own is not None and settings.local_issuer_on:
+        keys = FixedKeys({own.kid: own.verifying_key()})
+        types, algorithms = frozenset({USER_TOKEN_TYPE}), frozenset({ALGORITHM})
+        issuers[settings.issuer] = _Issuer(settings.audience, "sub", types, algorithms, keys)
+    if remote is not None and settings.oidc_issuer:
+        if settings.oidc_issuer in issuers:
+            raise SettingError(
+                f"HYDROBIT_OIDC_ISSUER and HYDROBIT_ISSUER are both {settings.issuer!r}; they must differ"
+            )
+        issuers[settings.oidc_issuer] = _Issuer(
+            settings.oidc_audience, settings.subject_claim, _OIDC_TYPES, frozenset(settings.oidc_algorithms), remote
+        )
+    return issuers
+
+
+def _check_header(header: Header, issuer: _Issuer) -> None:
+    # RFC 7515 section 4.1.9: the type is a media type in either case, whose application/ may be left out.
+    if header.typ.lower().removeprefix("application/") not in issuer.types:
+        raise Refused(Code.token_invalid, "the token's type (typ) is not that of a user's access token")
+    if header.alg not in issuer.algorithms:
+        raise Refused(Code.token_invalid, "the token's algorithm (alg) is not one that is pinned for its issuer")
+
+
+def _read_claims(claims: dict[str, Any], issuer: _Issuer, now: int, leeway_ms: int) -> Proof:
+    """The proof that the claims of a genuine token make at `now`."""
+    audience = claims.get("aud")
+    if issuer.audience not in (audience if isinstance(audience, list) else [audience]):
+        raise Refused(Code.token_invalid, f"the token's audience (aud) must be {issuer.audience!r}")
+    for name in ("nbf", "iat"):
+        if name in claims and now < _instant(claims, name) - leeway_ms:
+            raise Refused(Code.token_invalid, f"the token counts only from a later time ({name}) on")
+    expires_at = _instant(claims, "exp") + leeway_ms
+    if now >= expires_at:
+        raise Refused(Code.token_expired, "the token's time (exp) is over; fetch a new token")
+    return Proof(_subject(claims, issuer.subject_claim), expires_at)
+
+
+def _instant(claims: dict[str, Any], name: str) -> int:
+    """A NumericDate (RFC 7519, section 2) in milliseconds."""
+    seconds = claims.get(name)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= LATEST // 1000:
+        raise Refused(Code.token_invalid, f"the token must have {name} as a number of seconds since 1970")
+    return int(seconds * 1000)
+
+
+def _subject(claims: dict[str, Any], name: str) -> str:
+    subject = claims.get(name)
+    if not isinstance(subject, str) or not subject:
+        raise Refused(Code.token_invalid, f"the token must name its user as a text in {name}")
+    try:
+        return exact(subject, SUBJECT_LENGTH_MAX)
+    except ValueError as e:
+        raise Refused(Code.token_invalid, f"the token's {name} {e}") from e
