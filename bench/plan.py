@@ -1,0 +1,60 @@
+"""What a run measures: how often, how long, and which parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Part = Literal["echo", "hydrobit", "typical", "bulk", "raw", "growth"]
+PARTS: tuple[Part, ...] = get_args(Part)
+
+CONNECTIONS = (1, 16, 64, 256)
+TYPICAL_CONNECTIONS = (1, 64)
+POOL_SIZES = (1, 5, 20)
+BATCHES = (100, 1_000, 5_000)
+RAW_BATCHES = (1_000, 5_000)
+BULK_CONNECTIONS = 4
+"""So many phones hand in at once: while one is answered, wrk writes the call of another."""
+GROWTH_CONNECTIONS = 64
+FILL_RECORDS_PER_S = 50_000
+"""A careful guess, for the time that is announced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run of the benchmark. Seconds are whole: wrk takes no others."""
+
+    parts: frozenset[Part] = frozenset(PARTS)
+    rounds: int = 3
+    seconds: int = 4
+    warm_up_seconds: int = 1
+    growth_records: int = 5_000_000
+
+    @classmethod
+    def quick(cls, parts: frozenset[Part]) -> Plan:
+        """A short look that everything works; its figures mean little."""
+        return cls(parts, rounds=1, seconds=1, growth_records=100_000)
+
+    @property
+    def whole(self) -> bool:
+        """True when the run measures everything, for as long as the published figures ask."""
+        return self == Plan()
+
+    def seconds_expected(self) -> int:
+        """About how long the run takes."""
+        loads = {
+            "echo": len(CONNECTIONS),
+            "hydrobit": len(CONNECTIONS),
+            "typical": len(POOL_SIZES) * len(TYPICAL_CONNECTIONS),
+            "bulk": len(BATCHES),
+            "raw": 2 * len(RAW_BATCHES),
+            "growth": 2,
+        }
+        one = self.seconds + self.warm_up_seconds + 1
+        measuring = self.rounds * sum(one * count for part, count in loads.items() if part in self.parts)
+        filling = self.growth_records // FILL_RECORDS_PER_S if "growth" in self.parts else 0
+        return measuring + filling
+
+    def seconds_max(self) -> int:
+        """After this the run is given up."""
+        return 120 + 3 * self.seconds_expected()

@@ -1,0 +1,122 @@
+"""Processes of the benchmark: one server on its own core, watched, and ended by its id whatever happens."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import BenchError
+
+START_SECONDS_MAX = 30.0
+STOP_SECONDS_MAX = 15.0
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """One core for the server and one for the load, so that neither takes time from the other."""
+
+    server: int
+    load: int
+
+    @classmethod
+    def of_this_machine(cls) -> Cores:
+        """Take the first two cores this process may use; with only one, figures would mean nothing."""
+        allowed = sorted(os.sched_getaffinity(0))
+        if len(allowed) < 2:
+            raise BenchError("The benchmark needs two cores: one for the server and one for the load.")
+        return cls(server=allowed[0], load=allowed[1])
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProcess:
+    """A running server that listens on loopback."""
+
+    pid: int
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def resident_mb_peak(self) -> float:
+        """The most memory the process has held since it started, in MB (2**20 bytes)."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+        raise BenchError(f"Process {self.pid} tells nothing about its memory.")
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(
+    command: Sequence[str], *, port: int, core: int, log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[ServerProcess]:
+    """Run `command`, which serves on `port`, pinned on `core`; it is ended when the block is left, also by an error.
+
+    Its output goes to `log`. Settings of ours in the caller's environment are taken out: defaults are measured.
+    Raises BenchError with the end of the output when the server does not come up, or ended before the block did.
+    """
+    with log.open("wb") as output:
+        # A session of its own: Ctrl-C in the terminal reaches only the benchmark, which then ends its servers in order.
+        process = subprocess.Popen(
+            [*command],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**_plain_environment(), **(environment or {})},
+            start_new_session=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        )
+    try:
+        _await_port(process, port, log)
+        yield ServerProcess(process.pid, port)
+        if process.poll() is not None:
+            raise BenchError(f"{_name(command)} ended by itself.\n{_tail(log)}")
+    finally:
+        _end(process)
+
+
+def _plain_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("HYDROBIT_")}
+
+
+def _await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(POLL_SECONDS)
+    raise BenchError(f"A server did not start to listen on port {port}.\n{_tail(log)}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(STOP_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _name(command: Sequence[str]) -> str:
+    return " ".join(Path(part).name for part in command[:4])
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-20:])

@@ -1,0 +1,103 @@
+"""What is measured: how each service is started on an empty store, and whom the load calls there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from bench.api import SESSIONS_OPEN, Api
+from bench.errors import BenchError
+from bench.processes import Cores, ServerProcess, free_port, serving
+from bench.wrk import USER
+
+HYDROBIT = Path(sys.executable).with_name("hydrobit")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A running service under measurement. `api` is None for the echo, which keeps nothing."""
+
+    name: str
+    server: ServerProcess
+    token: str
+    api: Api | None
+
+    def open_sessions(self) -> tuple[str, ...]:
+        if self.api is None:
+            return tuple(f"6507f1e3c9d8e2a4b1f9c{number:03x}" for number in range(SESSIONS_OPEN))
+        return self.api.open_sessions()
+
+    def close_sessions(self, sessions: tuple[str, ...], *, acknowledged: int, in_flight_max: int) -> None:
+        """Close and count: every acknowledged record is stored once, and beside them only what was in flight.
+
+        wrk drops its connections when its time is over, so up to one call a connection is stored and not counted.
+        """
+        if self.api is None:
+            return
+        stored = self.api.close_sessions(sessions)
+        if not acknowledged <= stored <= acknowledged + in_flight_max:
+            raise BenchError(f"{self.name} acknowledged {acknowledged} records and stored {stored}.")
+
+
+@contextmanager
+def echo(cores: Cores, scratch: Path) -> Iterator[Subject]:
+    port = free_port()
+    command = [sys.executable, "-m", "bench.peers.echo", str(port)]
+    with serving(command, port=port, core=cores.server, log=scratch / f"echo-{port}.log") as server:
+        # The token is as long as a real one: its bytes are read by the parser, and not looked at.
+        yield Subject("echo", server, "x" * 300, None)
+
+
+@contextmanager
+def typical(cores: Cores, scratch: Path, *, pool_size: int) -> Iterator[Subject]:
+    """The typical service with so many connections in its pool, proved to answer rightly."""
+    port = free_port()
+    token, public_key = _issue_typical_token()
+    key_file = scratch / f"typical-{port}.pem"
+    key_file.write_bytes(public_key)
+    environment = {
+        "TYPICAL_DATABASE": str(scratch / f"typical-{port}.sqlite"),
+        "TYPICAL_PUBLIC_KEY": str(key_file),
+        "TYPICAL_POOL_SIZE": str(pool_size),
+    }
+    command = [sys.executable, "-m", "bench.peers.typical", str(port)]
+    log = scratch / f"typical-{port}.log"
+    with serving(command, port=port, core=cores.server, log=log, environment=environment) as server:
+        yield from _proved(f"typical, pool {pool_size}", server, token)
+
+
+@contextmanager
+def hydrobit(cores: Cores, scratch: Path, *, data: Path | None = None, name: str = "hydrobit") -> Iterator[Subject]:
+    """Ours as shipped, on the store in `data`, or on an empty one."""
+    port = free_port()
+    data = data or scratch / f"hydrobit-{port}"
+    command = [str(HYDROBIT), "serve", "--data", str(data), "--demo", "--port", str(port)]
+    with serving(command, port=port, core=cores.server, log=scratch / f"hydrobit-{port}.log") as server:
+        httpx.get(f"{server.url}/readyz").raise_for_status()
+        issued = subprocess.run([HYDROBIT, "token", USER, "--data", data], capture_output=True, text=True, check=True)
+        yield from _proved(name, server, issued.stdout.strip())
+
+
+def _proved(name: str, server: ServerProcess, token: str) -> Iterator[Subject]:
+    with Api.at(server.url, token) as api:
+        api.prove_it_answers_rightly()
+        yield Subject(name, server, token, api)
+
+
+def _issue_typical_token() -> tuple[str, bytes]:
+    """A token as a hosted identity service issues it (RS256), and the public key to verify it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    claims = {"sub": USER, "iss": "typical", "aud": "typical", "exp": datetime.now(UTC) + timedelta(hours=6)}
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return jwt.encode(claims, private, algorithm="RS256"), public
