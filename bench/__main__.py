@@ -23,7 +23,10 @@ from bench.rounds import Rounds
 
 RESULTS = Path(__file__).parent / "results"
 app = App(name="bench", help="Measure Hydrobit beside an echo, the typical service and the bare store.")
+WIDTH_MIN = 100
 console = Console(highlight=False)
+if not console.is_terminal:
+    console.width = max(console.width, WIDTH_MIN)
 
 
 @app.default

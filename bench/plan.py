@@ -43,7 +43,7 @@ class Plan:
     def seconds_expected(self) -> int:
         """About how long the run takes."""
         loads = {
-            "echo": len(CONNECTIONS),
+            "echo": 2 * len(CONNECTIONS),
             "hydrobit": len(CONNECTIONS),
             "typical": len(POOL_SIZES) * len(TYPICAL_CONNECTIONS),
             "bulk": len(BATCHES),

@@ -95,6 +95,8 @@ def figures_of(rows: Sequence[Row], resident_mb: Sequence[float]) -> dict[str, f
         "create_vs_echo_c16": ratio("create", 16, "hydrobit", "echo"),
         "create_vs_echo_c64": ratio("create", 64, "hydrobit", "echo"),
         "create_vs_echo_c256": ratio("create", 256, "hydrobit", "echo"),
+        "create_vs_bare_echo_c64": ratio("create", 64, "hydrobit", "bare echo"),
+        "create_vs_bare_echo_c256": ratio("create", 256, "hydrobit", "bare echo"),
         "create_vs_typical_c1": ratio("create", 1, "hydrobit", "typical"),
         "create_vs_typical_c64": ratio("create", 64, "hydrobit", "typical"),
         "bulk_1000_vs_raw": ratio("bulk", 1_000, "hydrobit", "raw"),

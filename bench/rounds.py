@@ -60,13 +60,14 @@ class Rounds:
     def _create(self, folder: Path) -> None:
         parts = self.plan.parts
         with ExitStack() as running:
-            echo = running.enter_context(subjects.echo(self.cores, folder)) if "echo" in parts else None
             ours = running.enter_context(subjects.hydrobit(self.cores, folder)) if "hydrobit" in parts else None
+            bare = (False, True) if "echo" in parts else ()
+            echoes = [running.enter_context(subjects.echo(self.cores, folder, bare=each)) for each in bare]
             pools = POOL_SIZES if "typical" in parts else ()
             typical = [running.enter_context(subjects.typical(self.cores, folder, pool_size=size)) for size in pools]
             for connections in CONNECTIONS:
                 peers = typical if connections in TYPICAL_CONNECTIONS else []
-                for subject in (echo, ours, *peers):
+                for subject in (*echoes, ours, *peers):
                     if subject is not None:
                         self._create_once(subject, connections, kind="create")
             if ours is not None:

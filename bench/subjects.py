@@ -50,12 +50,13 @@ class Subject:
 
 
 @contextmanager
-def echo(cores: Cores, scratch: Path) -> Iterator[Subject]:
+def echo(cores: Cores, scratch: Path, *, bare: bool = False) -> Iterator[Subject]:
+    """The echo in our shell, or bare: as a raw ASGI application."""
     port = free_port()
-    command = [sys.executable, "-m", "bench.peers.echo", str(port)]
+    command = [sys.executable, "-m", "bench.peers.echo", str(port), *(["--bare"] if bare else [])]
     with serving(command, port=port, core=cores.server, log=scratch / f"echo-{port}.log") as server:
         # The token is as long as a real one: its bytes are read by the parser, and not looked at.
-        yield Subject("echo", server, "x" * 300, None)
+        yield Subject("bare echo" if bare else "echo", server, "x" * 300, None)
 
 
 @contextmanager

@@ -1,22 +1,26 @@
-"""The shell in which every server of the benchmark runs: the same uvicorn, event loop, parser and limits as ours."""
+"""The server in which every peer runs: uvicorn exactly as Hydrobit runs it, with its limits and default settings."""
 
 from __future__ import annotations
 
-from typing import Any
+import gc
+from dataclasses import replace
+from typing import Any, Literal
 
-import uvicorn
+from hydrobit.errors import Refused
+from hydrobit.settings import Settings
+from hydrobit.transport.http import server
+from hydrobit.transport.http.shell import Answer
 
 
-def serve(app: Any, port: int) -> None:
+def serve(app: Any, port: int, *, lifespan: Literal["on", "off"] = "off") -> None:
     """Serve an ASGI application on loopback until the process is told to end."""
-    uvicorn.run(
-        app,
-        host="127.0.0.1",
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-    )
+    running = server.build(app, replace(Settings(), port=port), refuse)
+    running.config.lifespan = lifespan
+    gc.collect()
+    gc.freeze()
+    running.run()
+
+
+def refuse(refused: Refused, _path: str) -> Answer:
+    """An answer for what goes wrong before an application is reached. No measured call gets one."""
+    return Answer(400, str(refused).encode(), content_type=b"text/plain")
