@@ -47,7 +47,7 @@ def read_compact(token: str) -> Compact:
     if len(token) > TOKEN_LENGTH_MAX:
         raise Refused(Code.token_invalid, f"the token is longer than {TOKEN_LENGTH_MAX} characters")
     parts = token.split(".")
-    if len(parts) != 3 or not token.isascii():
+    if len(parts) != 3:
         raise Refused(Code.token_invalid, "the token must be a signed JWT: three parts of base64url with dots between")
     try:
         header = _read_header(_bytes(parts[0]))

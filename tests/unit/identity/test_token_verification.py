@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from hydrobit.errors import Code, Refused, SettingError
 from hydrobit.identity.jwks import RemoteKeys
-from hydrobit.identity.keys import FixedKeys
+from hydrobit.identity.keys import FixedKeys, VerifyingKey
 from hydrobit.identity.signing import SigningKey
 from hydrobit.identity.verify import Proof, Verifier
 from hydrobit.settings import Settings
@@ -231,9 +231,10 @@ async def test_own_tokens_are_not_believed_where_they_are_switched_off(
 
 
 async def test_without_an_issuer_no_token_is_believed(own: SigningKey) -> None:
-    verifier = Verifier(Settings())
-    assert await code_of(verifier, own_token(own)) is Code.token_invalid
-    assert await code_of(verifier, token_of(OLD, "old", iss="")) is Code.token_invalid
+    keys = FixedKeys({"old": VerifyingKey(OLD.public_key(), frozenset({"ES256"}))})
+    for verifier in (Verifier(Settings()), Verifier(Settings(), None, keys)):
+        assert await code_of(verifier, own_token(own)) is Code.token_invalid
+        assert await code_of(verifier, token_of(OLD, "old", iss="", aud="")) is Code.token_invalid
 
 
 def test_two_issuers_of_one_name_stop_the_start(settings: Settings, own: SigningKey) -> None:
