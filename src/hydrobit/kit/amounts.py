@@ -6,6 +6,7 @@ an integer and written back as text.
 
 import re
 from decimal import Decimal, InvalidOperation, localcontext
+from functools import lru_cache
 
 from msgspec import Raw
 
@@ -58,11 +59,9 @@ def read_whole(text: bytes) -> int:
     return amount
 
 
-def write_amount(millionths: int) -> int | Raw:
+@lru_cache(maxsize=4_096)
+def write_amount(millionths: int) -> Raw:
     """The shortest JSON number of an amount: `5`, `2.5`, `-0.000001`."""
-    whole, rest = divmod(abs(millionths), MILLION)
-    if not rest:
-        return whole if millionths >= 0 else -whole
     return Raw(amount_text(millionths).encode("ascii"))
 
 

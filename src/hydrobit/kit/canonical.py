@@ -15,9 +15,9 @@ SALT_BYTES = 16
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def chain(previous: bytes, values: Sequence[object]) -> bytes:
-    """The next link: SHA-256 over the previous link and the row's canonical bytes."""
-    return sha256(previous + _encode(values)).digest()
+def chain(previous: bytes, form: bytes, values: Sequence[object]) -> bytes:
+    """The next link: SHA-256 over the previous link, the format's byte and the row's canonical bytes."""
+    return sha256(previous + form + _encode(values)).digest()
 
 
 def salted_digest(salt: bytes, text: str) -> bytes:

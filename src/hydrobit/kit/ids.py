@@ -1,4 +1,4 @@
-"""Public ids of what the ledger numbers: a 32-bit prefix of the store's present life, then the number within the company.
+"""Public ids of what the ledger numbers: a 32-bit prefix of the store's present life, then the number.
 
 The prefix is drawn at random when a company is added and again when a backup is first opened, so an id that a phone
 remembers from before a restore is never given to another record (docs/decisions/0002-record-ids.md).

@@ -1,4 +1,4 @@
-"""Instants and local days: ISO 8601 text on the wire, whole milliseconds since 1970 inside (contract, "Reading a request")."""
+"""Instants and local days: ISO 8601 text on the wire, whole milliseconds since 1970 inside."""
 
 import re
 from datetime import UTC, date, datetime, timedelta

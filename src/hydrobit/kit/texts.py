@@ -1,4 +1,4 @@
-"""Texts from outside: stripped, Unicode NFC, free of control characters and lone surrogates (contract, "Reading a request")."""
+"""Texts from outside: stripped, Unicode NFC, free of control characters and lone surrogates."""
 
 import unicodedata
 

@@ -1,0 +1,185 @@
+"""The composition root: from settings to a running server, read from top to bottom."""
+
+import gc
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+
+import httpx
+import structlog
+import yaml
+
+from hydrobit import catalog
+from hydrobit.errors import Refused, StoreError
+from hydrobit.identity.jwks import RemoteKeys
+from hydrobit.identity.service import Identity
+from hydrobit.identity.signing import SigningKey
+from hydrobit.identity.verify import Verifier
+from hydrobit.kit import ids
+from hydrobit.kit.clock import Clock, SystemClock
+from hydrobit.ledger import store as ledger
+from hydrobit.ledger.append import Appender
+from hydrobit.operation import Context
+from hydrobit.publish.openapi import document
+from hydrobit.records.batch import RecordBatch
+from hydrobit.settings import Settings
+from hydrobit.storage import directory
+from hydrobit.storage.engine import Transaction
+from hydrobit.storage.sqlite import SqliteEngine
+from hydrobit.transport.clock import JobClock
+from hydrobit.transport.dispatch import Dispatcher
+from hydrobit.transport.http.endpoints import endpoints, to_answer
+from hydrobit.transport.http.pages import pages
+from hydrobit.transport.http.server import Server, build
+from hydrobit.transport.http.shell import Answer, Routes, Shell
+from hydrobit.transport.metrics import Metrics
+from hydrobit.wire.envelope import encode
+
+log = structlog.get_logger("hydrobit")
+
+GC_YOUNG_OBJECTS = 50_000
+"""Requests leave few cycles behind; looking for them less often takes a third off the slowest answers."""
+
+
+async def serve(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    random: Callable[[int], bytes] = os.urandom,
+    started: Callable[[int], None] = lambda port: None,
+) -> None:
+    """Runs the server until SIGTERM or SIGINT; `started` is told the port once it listens.
+
+    Raises StoreInUse, StoreTooNew or StoreError when the directory cannot be served.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        directory.prepare(settings.data)
+        stack.callback(directory.lock(settings.data).close)
+        bring_up(settings, clock, random)
+
+        engine = SqliteEngine(
+            settings.data / directory.DATABASE,
+            busy_ms_max=settings.store_busy_ms_max,
+            reader_connections=settings.reader_connections,
+        )
+        stack.push_async_callback(engine.stop)
+
+        metrics = Metrics()
+        appender = Appender(
+            engine,
+            clock,
+            RecordBatch(random, settings.facts_age_s_max * 1000),
+            queue_length_max=settings.queue_length_max,
+            batch_rows_max=settings.batch_rows_max,
+            observe=metrics.commit,
+        )
+        metrics.queue_length = lambda: appender.queue_length
+        appender.start()
+        stack.push_async_callback(appender.stop)
+
+        own_key = SigningKey.load_or_create(settings.data / directory.SIGNING_KEY) if settings.local_issuer_on else None
+        remote = await _remote_keys(settings, stack)
+        identity = Identity(
+            engine,
+            Verifier(settings, own_key, remote),
+            facts_age_s_max=settings.facts_age_s_max,
+            length_max=settings.token_cache_length_max,
+        )
+
+        context = Context(engine, appender, clock, settings, random)
+        jobs = JobClock(catalog.JOBS, context)
+        jobs.start()
+        stack.push_async_callback(jobs.stop)
+
+        server = _http_server(context, identity, metrics, own_key, started)
+        _settle()
+        await server.serve()
+        log.info("stopping")
+
+
+def bring_up(settings: Settings, clock: Clock, random: Callable[[int], bytes] = os.urandom) -> list[str]:
+    """Migrates the store of the data directory and returns the names of what was applied; safe to repeat."""
+    store = directory.open_store(settings.data, busy_ms_max=settings.store_busy_ms_max)
+
+    def renew(tx: Transaction) -> None:
+        prefixes = {company: new_prefix(random) for company in ledger.companies(tx)}
+        ledger.renew_prefixes(tx, prefixes)
+
+    try:
+        applied = store.write(directory.bring_up, clock.now(), renew)
+    finally:
+        store.close()
+    return [migration.name for migration in applied]
+
+
+def new_prefix(random: Callable[[int], bytes]) -> int:
+    """A prefix for ids of one company in one life of the store."""
+    return int.from_bytes(random(ids.PREFIX_BITS // 8))
+
+
+async def _remote_keys(settings: Settings, stack: AsyncExitStack) -> RemoteKeys | None:
+    if not settings.oidc_jwks_url:
+        return None
+    client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
+    remote = RemoteKeys(settings, client)
+    stack.push_async_callback(remote.stop)
+    return remote
+
+
+def _http_server(
+    context: Context,
+    identity: Identity,
+    metrics: Metrics,
+    own_key: SigningKey | None,
+    started: Callable[[int], None],
+) -> Server:
+    settings = context.settings
+    dispatcher = Dispatcher(context, identity, metrics)
+    retry_after = (b"retry-after", b"%d" % settings.retry_after_s)
+
+    def refuse(refused: Refused, path: str) -> Answer:
+        request_id = dispatcher.next_request_id()
+        reply = dispatcher.refuse(refused, request_id, path)
+        metrics.count("none", reply.status)
+        return to_answer(reply, request_id, retry_after)
+
+    async def is_ready() -> bool:
+        try:
+            return await context.engine.read(_answers)
+        except StoreError:
+            return False
+
+    described = document(catalog.OPERATIONS, version("hydrobit"))
+    routes = Routes(
+        endpoints(catalog.OPERATIONS, dispatcher, settings)
+        | pages(
+            settings,
+            metrics,
+            refuse,
+            is_ready,
+            own_key.public_jwks() if own_key else {"keys": []},
+            {
+                "/openapi.json": (encode(described), b"application/json"),
+                "/openapi.yaml": (
+                    yaml.safe_dump(described, sort_keys=False, allow_unicode=True).encode(),
+                    b"application/yaml",
+                ),
+            },
+        )
+    )
+    server = build(Shell(routes, refuse, cors_origins=settings.cors_origins), settings, refuse, started)
+    metrics.connections = lambda: server.connection_count
+    return server
+
+
+def _answers(tx: Transaction) -> bool:
+    return bool(ledger.companies(tx) is not None)
+
+
+def _settle() -> None:
+    """What was made at the start stays: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_YOUNG_OBJECTS, 20, 100)

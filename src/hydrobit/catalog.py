@@ -1,0 +1,10 @@
+"""The one list: every operation and every job of the house."""
+
+from hydrobit.job import Job
+from hydrobit.operation import Operation
+from hydrobit.records import operations as records
+from hydrobit.sessions import operations as sessions
+
+OPERATIONS: tuple[Operation, ...] = (*sessions.OPERATIONS, *records.OPERATIONS)
+
+JOBS: tuple[Job, ...] = sessions.JOBS

@@ -1,0 +1,56 @@
+"""What several commands share: flags, settings, a store opened beside a running server, lengths of time."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from hydrobit import settings as settings_module
+from hydrobit.errors import SettingError, StoreError
+from hydrobit.kit.clock import SystemClock
+from hydrobit.settings import Settings
+from hydrobit.storage.sqlite import SqliteStore
+
+Data = Annotated[Path | None, Parameter(name="--data", help="The data directory (HYDROBIT_DATA; default ./data).")]
+
+_LENGTH = re.compile(r"(\d{1,6})([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def settings(**flags: Any) -> Settings:
+    """Settings from the environment and from flags that were given."""
+    return settings_module.load(**flags)
+
+
+def now() -> int:
+    return SystemClock().now()
+
+
+@contextmanager
+def opened(data: Path | None, *, must_exist: bool = True) -> Iterator[SqliteStore]:
+    """The store of a data directory, migrated, for one command beside a running server."""
+    from hydrobit import app
+    from hydrobit.storage import directory
+
+    chosen = settings(data=data)
+    if must_exist and not (chosen.data / directory.DATABASE).exists():
+        raise StoreError(f"there is no store in {chosen.data}; `hydrobit serve --data {chosen.data}` makes one")
+    directory.prepare(chosen.data)
+    app.bring_up(chosen, SystemClock())
+    store = directory.open_store(chosen.data, busy_ms_max=chosen.store_busy_ms_max)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def seconds(text: str, name: str, most: int) -> int:
+    """A length of time such as 90s, 15m, 1h, 7d. Raises SettingError."""
+    match = _LENGTH.fullmatch(text)
+    length = int(match[1]) * _SECONDS[match[2]] if match else 0
+    if not 0 < length <= most:
+        raise SettingError(f"{name} is {text!r}; write a length such as 90s, 15m, 1h or 7d, at most {most // 86_400}d")
+    return length

@@ -1,0 +1,95 @@
+"""`serve` and `demo`: the commands that run a server."""
+
+import asyncio
+import ipaddress
+import logging
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from hydrobit.cli import app
+from hydrobit.cli.common import Data, now, settings
+from hydrobit.errors import SettingError
+from hydrobit.settings import Settings
+
+Host = Annotated[str | None, Parameter(name="--host", help="The address to listen at (HYDROBIT_HOST).")]
+Port = Annotated[int | None, Parameter(name="--port", help="The port; 0 takes a free one (HYDROBIT_PORT).")]
+
+
+@app.command
+def serve(
+    *,
+    host: Host = None,
+    port: Port = None,
+    data: Data = None,
+    demo: Annotated[bool, Parameter(help="Add the demo company to an empty store; on this machine only.")] = False,
+) -> None:
+    """Run the server until it is told to stop."""
+    from hydrobit import app as house
+
+    chosen = settings(host=host, port=port, data=data)
+    if demo:
+        add_demo_company(chosen)
+    log_json(chosen)
+    asyncio.run(house.serve(chosen, started=lambda port: print(f"http://{chosen.host}:{port}", flush=True)))
+
+
+@app.command
+def demo(*, host: Host = None, port: Port = None, data: Data = None) -> None:
+    """Play a harvest morning through the public API, then serve until Ctrl-C."""
+    from hydrobit.demo import morning
+
+    chosen = settings(host=host, port=port, data=data)
+    add_demo_company(chosen)
+    log_json(chosen)
+    asyncio.run(morning.serve_and_play(chosen))
+
+
+def add_demo_company(chosen: Settings) -> None:
+    """Adds the demo company to an empty store. Raises SettingError off loopback: its users are known to everyone."""
+    import os
+
+    from hydrobit import app as house
+    from hydrobit.demo.company import add_demo
+    from hydrobit.kit.clock import SystemClock
+    from hydrobit.storage import directory
+
+    if not _is_loopback(chosen.host):
+        raise SettingError(f"the demo company is refused on {chosen.host}: use 127.0.0.1, or leave the demo out")
+    directory.prepare(chosen.data)
+    house.bring_up(chosen, SystemClock())
+    store = directory.open_store(chosen.data, busy_ms_max=chosen.store_busy_ms_max)
+    try:
+        store.write(add_demo, now(), os.urandom)
+    finally:
+        store.close()
+
+
+def log_json(chosen: Settings) -> None:
+    """Logs as JSON lines on standard error; no token ever enters one."""
+    import structlog
+
+    level = getattr(logging, chosen.log_level.upper())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, format='{"level": "%(levelname)s", "event": "%(message)s"}')
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

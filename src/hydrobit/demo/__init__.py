@@ -1,0 +1,1 @@
+"""The demo company, and a harvest morning played through the public API."""

@@ -1,0 +1,76 @@
+"""The demo identities: what tests, documents and the demo name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hydrobit.app import new_prefix
+from hydrobit.identity import service as identity
+from hydrobit.identity import store as identity_store
+from hydrobit.operation import Role
+from hydrobit.projects import service as projects
+from hydrobit.projects.store import Project
+from hydrobit.storage.engine import Transaction
+from hydrobit.workers import store as workers
+
+COMPANY = "comp_12345"
+ADMIN = "user_123456789"
+SUPERVISOR = "user_987654321"
+PROJECT = "proj_123"
+SECTORS = {"sector_001": "Lote A-1", "sector_002": "Lote A-2"}
+
+OTHER_COMPANY = "comp_67890"
+OTHER_USER = "user_555000111"
+OTHER_PROJECT = "proj_678"
+OTHER_SECTOR = "sector_901"
+
+
+@dataclass(frozen=True, slots=True)
+class CrewMember:
+    worker_id: str
+    first_name: str
+    last_name: str
+    hire_date: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}"
+
+
+CREW = (
+    CrewMember("JS0315", "John", "Smith", "2025-03-15"),
+    CrewMember("AG0110", "Ana", "García", "2024-01-10"),
+    CrewMember("LM0622", "Luis", "Martínez", "2023-06-22"),
+    CrewMember("RP0405", "Rosa", "Pérez", "2025-04-05"),
+    CrewMember("CH0918", "Carlos", "Hernández", "2022-09-18"),
+    CrewMember("MT0227", "María", "Torres", "2024-02-27"),
+    CrewMember("PR0711", "Pedro", "Ramírez", "2025-07-11"),
+    CrewMember("SL1103", "Sofía", "López", "2023-11-03"),
+    CrewMember("JN0816", "José", "Núñez", "2024-08-16"),
+    CrewMember("EV0530", "Elena", "Vázquez", "2022-05-30"),
+    CrewMember("DO1224", "Diego", "Ortiz", "2024-12-24"),
+    CrewMember("IC0303", "Inés", "Cruz", "2025-03-03"),
+)
+
+
+def add_demo(tx: Transaction, now: int, random: Callable[[int], bytes]) -> bool:
+    """Adds the demo companies to an empty store and says whether it did; a store with companies stays as it is."""
+    if not identity_store.is_empty(tx):
+        return False
+    company = identity.add_company(tx, COMPANY, "Rancho San Pedro SA", new_prefix(random), now)
+    identity.add_user(tx, ADMIN, COMPANY, "Demo Admin", None, Role.admin, now)
+    identity.add_user(tx, SUPERVISOR, COMPANY, "Demo Supervisor", None, Role.supervisor, now)
+    projects.add_project(tx, company, _project(PROJECT, "Rancho San Pedro", "America/Mexico_City"), now)
+    for sector_id, name in SECTORS.items():
+        projects.add_sector(tx, company, PROJECT, sector_id, name, now)
+    for member in CREW:
+        workers.add_worker(tx, company, member.worker_id, member.first_name, member.last_name, member.hire_date, now)
+
+    other = identity.add_company(tx, OTHER_COMPANY, "Demo Neighbour", new_prefix(random), now)
+    identity.add_user(tx, OTHER_USER, OTHER_COMPANY, "Demo Neighbour", None, Role.admin, now)
+    projects.add_project(tx, other, _project(OTHER_PROJECT, "Rancho Vecino", "America/Monterrey"), now)
+    projects.add_sector(tx, other, OTHER_PROJECT, OTHER_SECTOR, "Lote B-1", now)
+    return True
+
+
+def _project(project_id: str, name: str, zone: str) -> Project:
+    return Project(project_id, name, zone, "box", 5_500_000, None, 12)

@@ -1,0 +1,63 @@
+"""Who calls: from a verified token's subject to a `Caller`, the one place where a company is chosen."""
+
+from hydrobit.errors import Code, Duplicate, Refused
+from hydrobit.identity import store
+from hydrobit.identity.verify import Verifier
+from hydrobit.kit import ids
+from hydrobit.ledger import store as ledger
+from hydrobit.operation import Caller, Role
+from hydrobit.storage.engine import Engine, Transaction
+
+
+class Identity:
+    """Turns a bearer token into a caller. Facts about users are remembered for `facts_age_s_max` at most."""
+
+    def __init__(self, engine: Engine, verifier: Verifier, *, facts_age_s_max: int, length_max: int) -> None:
+        self._engine, self._verifier = engine, verifier
+        self._facts_age_ms, self._length_max = facts_age_s_max * 1000, length_max
+        self._callers: dict[str, tuple[Caller, int]] = {}
+
+    def known(self, token: str, now: int) -> Caller | None:
+        """The caller of a token that was verified before, without a wait; None when it must be looked up."""
+        proof = self._verifier.known(token, now)
+        if proof is None:
+            return None
+        remembered = self._callers.get(proof.subject)
+        return remembered[0] if remembered is not None and now < remembered[1] else None
+
+    async def caller(self, token: str, now: int) -> Caller:
+        """Raises Refused: 401 for the token, 403 no_company for a user without one."""
+        proof = await self._verifier.verify(token, now)
+        found = await self._engine.read(store.user, proof.subject)
+        if found is None or found.company is None or found.company_id is None or found.disabled:
+            self._callers.pop(proof.subject, None)
+            raise Refused(Code.no_company, "The token is valid, but its user belongs to no active company.")
+        caller = Caller(found.user_id, found.company, found.company_id, found.role)
+        if len(self._callers) >= self._length_max:
+            self._callers.clear()
+        self._callers[proof.subject] = (caller, now + self._facts_age_ms)
+        return caller
+
+
+def add_company(tx: Transaction, company_id: str, name: str, prefix: int, now: int) -> int:
+    """Adds a company with an empty ledger and returns its number. Raises Refused when the id is taken."""
+    number = store.next_company_number(tx)
+    try:
+        store.add_company(tx, number, company_id, name, now)
+    except Duplicate as e:
+        raise Refused(Code.invalid_value, f"There is a company {company_id} already.") from e
+    ledger.add_head(tx, number, prefix % (1 << ids.PREFIX_BITS))
+    return number
+
+
+def add_user(
+    tx: Transaction, user_id: str, company_id: str | None, name: str, email: str | None, role: Role, now: int
+) -> None:
+    """Adds a user. Raises Refused when the id is taken or the company unknown."""
+    number = store.company_number(tx, company_id) if company_id is not None else None
+    if company_id is not None and number is None:
+        raise Refused(Code.invalid_value, f"There is no company {company_id}.")
+    try:
+        store.add_user(tx, user_id, number, name, email, role, now)
+    except Duplicate as e:
+        raise Refused(Code.invalid_value, f"There is a user {user_id} already.") from e

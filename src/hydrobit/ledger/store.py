@@ -1,0 +1,103 @@
+"""Queries of the ledger in, values out."""
+
+from collections.abc import Sequence
+
+from hydrobit.errors import StoreError
+from hydrobit.kit import canonical
+from hydrobit.ledger.entry import GENESIS, Entry, Head, entry_id
+from hydrobit.storage import queries
+from hydrobit.storage.engine import Row, Transaction
+
+sql = queries.load("hydrobit.ledger")
+
+
+def lock_head(tx: Transaction, company: int) -> Head:
+    """The head of a company's ledger, held until the transaction ends. Take several in ascending order."""
+    row = tx.one(sql.lock_head, company=company)
+    if row is None:
+        raise StoreError(f"company {company} has no ledger")
+    return Head(*row)
+
+
+def add_head(tx: Transaction, company: int, prefix: int) -> None:
+    tx.run(sql.add_head, company=company, prefix=prefix, hash=GENESIS)
+
+
+def move_head(tx: Transaction, head: Head) -> None:
+    tx.run(
+        sql.move_head,
+        company=head.company,
+        seq=head.seq,
+        held_number=head.held_number,
+        units=head.units,
+        hash=head.hash,
+    )
+
+
+def renew_prefixes(tx: Transaction, prefixes: dict[int, int]) -> None:
+    """Gives each company a new prefix, so that a restored store never repeats an id."""
+    for company, prefix in prefixes.items():
+        tx.run(sql.renew_prefix, company=company, prefix=prefix)
+
+
+def companies(tx: Transaction) -> list[int]:
+    return [row[0] for row in tx.all(sql.companies_with_head)]
+
+
+def insert(tx: Transaction, rows: Sequence[Sequence[object]]) -> None:
+    """Raises Duplicate when an event, key or device number is known; then nothing of it should be kept."""
+    tx.run_many(sql.insert_entry, rows)
+
+
+def by_seq(tx: Transaction, company: int, seq: int) -> Entry | None:
+    return _entry(tx.one(sql.entry_by_seq, company=company, entry_id=entry_id(company, seq)))
+
+
+def by_event(tx: Transaction, company: int, session_no: int, worker_id: str, client_event_id: str) -> Entry | None:
+    return _entry(
+        tx.one(
+            sql.entry_by_event,
+            company=company,
+            session_no=session_no,
+            worker_id=worker_id,
+            client_event_id=client_event_id,
+        )
+    )
+
+
+def by_key(tx: Transaction, company: int, key: str) -> Entry | None:
+    """The record that an own key points to, also where a later replay claimed it."""
+    entry = _entry(tx.one(sql.entry_by_key, company=company, idempotency_key=key))
+    if entry is not None and entry.answers is not None:
+        return by_seq(tx, company, entry.answers)
+    return entry
+
+
+def by_device(tx: Transaction, company: int, device_id: str, device_seq: int) -> Entry | None:
+    return _entry(tx.one(sql.entry_by_device, company=company, device_id=device_id, device_seq=device_seq))
+
+
+def void_of(tx: Transaction, company: int, seq: int) -> Entry | None:
+    return _entry(tx.one(sql.void_of, company=company, answers=seq))
+
+
+def name_digest(tx: Transaction, company: int, worker_id: str, name: str) -> bytes | None:
+    row = tx.one(sql.personal_by_name, company=company, subject=worker_id, text=name)
+    return row[0] if row else None
+
+
+def add_personal(tx: Transaction, company: int, salt: bytes, text: str, subject: str | None = None) -> bytes:
+    """Keeps a personal text beside the ledger and returns the digest that stands for it in an entry."""
+    digest = canonical.salted_digest(salt, text)
+    tx.run(sql.add_personal, company=company, digest=digest, subject=subject, salt=salt, text=text)
+    return digest
+
+
+def personal_text(tx: Transaction, company: int, digest: bytes | None) -> str | None:
+    """The text behind a digest; None where there is none or it was erased."""
+    row = tx.one(sql.personal_text, company=company, digest=digest) if digest is not None else None
+    return row[0] if row else None
+
+
+def _entry(row: Row | None) -> Entry | None:
+    return None if row is None else Entry(*row)

@@ -1,0 +1,146 @@
+"""The types of the one table: an `Operation` is a row, a `Call` what reaches its handler, a `Reply` what it answers."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from hydrobit.errors import Code
+from hydrobit.kit.clock import Clock
+from hydrobit.ledger.append import Appender
+from hydrobit.ledger.entry import Source
+from hydrobit.settings import Settings
+from hydrobit.storage.engine import Engine
+
+__all__ = [
+    "ANYONE",
+    "WRITERS",
+    "Call",
+    "Caller",
+    "Context",
+    "Http",
+    "Operation",
+    "Parameter",
+    "Repeat",
+    "Reply",
+    "Role",
+    "Source",
+]
+
+
+class Role(StrEnum):
+    admin = "admin"
+    supervisor = "supervisor"
+    viewer = "viewer"
+
+
+ANYONE = frozenset(Role)
+WRITERS = frozenset({Role.admin, Role.supervisor})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, taken from the token alone. `company` is the store's number of the caller's company."""
+
+    user_id: str
+    company: int
+    company_id: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a handler may use: the parts of the house that `app` put together."""
+
+    engine: Engine
+    appender: Appender
+    clock: Clock
+    settings: Settings
+    random: Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request after decoding. `body` is the row's request shape, `query` and `path` are cleaned texts."""
+
+    caller: Caller
+    body: Any
+    path: Mapping[str, str]
+    query: Mapping[str, Any]
+    source: Source
+    now: int
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back: the HTTP status and the answer's shape (None: no body)."""
+
+    status: int
+    body: object | None
+
+
+Handler = Callable[[Context, Call], Awaitable[Reply]]
+
+
+class Repeat(StrEnum):
+    """Why the same call may safely be sent again."""
+
+    reads = "It only reads."
+    by_key = "The same event is answered with 200 and the first id; nothing is added."
+    by_local_id = "With a localId the same opening is answered with 200 and the stored session."
+    by_state = "A repeat finds the change made; its answer says so and nothing changes again."
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A path or query parameter of a row, as published."""
+
+    name: str
+    place: Literal["path", "query"]
+    required: bool
+    example: str | int
+    description: str = ""
+    schema: Mapping[str, object] = field(default_factory=lambda: {"type": "string"})
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """Where the row stands under HTTP. `statuses` maps each success to its description."""
+
+    method: Literal["GET", "HEAD", "POST", "PATCH"]
+    path: str
+    statuses: Mapping[int, str]
+    body_required: bool = True
+
+
+class Decoder(Protocol):
+    """Turns a body's bytes into the row's request shape and the names of the fields that it does not know."""
+
+    @property
+    def shape(self) -> type[msgspec.Struct]: ...
+
+    def decode(self, body: bytes) -> tuple[Any, tuple[str, ...]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row. Routes, documents, metrics and the command `hydrobit operations` are derived from it."""
+
+    name: str
+    tag: str
+    summary: str
+    description: str
+    http: Http
+    handler: Handler
+    answer: type[msgspec.Struct] | None
+    roles: frozenset[Role]
+    repeat: Repeat
+    errors: tuple[Code, ...]
+    request: Decoder | None = None
+    parameters: tuple[Parameter, ...] = ()
+    request_examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    answer_examples: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    body_limit: Literal["body_bytes_max", "bulk_body_bytes_max"] = "body_bytes_max"

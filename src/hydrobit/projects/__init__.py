@@ -1,0 +1,1 @@
+"""Projects (ranches) and their sectors (lots)."""

@@ -1,0 +1,344 @@
+"""Judging and writing a batch of counts and voids in one transaction: the heart of the ledger's promise.
+
+The order of the checks is the contract's: replay, existence, ownership, state. The usual batch holds nothing but new
+counts for open sessions: it is inserted whole, and only when a unique constraint objects is it taken back and gone
+through one by one.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from hydrobit.errors import Code, Duplicate, Refused
+from hydrobit.kit import canonical, ids
+from hydrobit.kit.amounts import amount_text, write_amount
+from hydrobit.kit.instants import write_instant
+from hydrobit.ledger import store as ledger
+from hydrobit.ledger.entry import Entry, Head, Kind
+from hydrobit.records import store
+from hydrobit.records.reading import RecordDraft, VoidDraft
+from hydrobit.sessions import service as sessions
+from hydrobit.sessions import store as session_store
+from hydrobit.sessions.store import Standing
+from hydrobit.storage.engine import Transaction
+
+Draft = RecordDraft | VoidDraft
+NAMES_REMEMBERED_MAX = 100_000
+Name = tuple[int, str, str]
+"""Company, workerId, name."""
+
+
+class Recorded(msgspec.Struct, frozen=True, gc=False):
+    """The movement that a draft became, or had become before (`replay`)."""
+
+    record_id: str
+    replay: bool
+
+
+Outcome = Recorded | Refused
+
+
+class Written(msgspec.Struct, frozen=True):
+    """One outcome per draft, in order, and the digests of names that this transaction stored."""
+
+    outcomes: list[Outcome]
+    names: dict[Name, bytes]
+
+
+class RecordBatch:
+    """Fits `ledger.append.WriteBatch`.
+
+    Digests of names are remembered once their transaction is committed, and forgotten after `names_age_ms`, so that a
+    name that another process erased is stored anew.
+    """
+
+    def __init__(self, random: Callable[[int], bytes], names_age_ms: int) -> None:
+        self._random, self._names_age_ms = random, names_age_ms
+        self._names: dict[Name, bytes] = {}
+        self._names_since = 0
+
+    def write(self, tx: Transaction, drafts: Sequence[Draft], now: int) -> Written:
+        """One outcome per draft. It may run again after a conflict: nothing outside the transaction changes."""
+        names = self._names if now - self._names_since < self._names_age_ms else {}
+        written = Written([], {})
+        companies = sorted({draft.company for draft in drafts})
+        heads = {company: ledger.lock_head(tx, company) for company in companies}
+        outcomes: dict[int, Outcome] = {}
+        for company in companies:
+            places = [place for place, draft in enumerate(drafts) if draft.company == company]
+            part = _CompanyBatch(tx, heads[company], now, names, written.names, self._random)
+            outcomes.update(zip(places, part.write([drafts[place] for place in places]), strict=True))
+            ledger.move_head(tx, heads[company])
+        written.outcomes.extend(outcomes[place] for place in range(len(drafts)))
+        return written
+
+    def committed(self, written: Written, now: int) -> None:
+        if now - self._names_since >= self._names_age_ms or len(self._names) > NAMES_REMEMBERED_MAX:
+            self._names = {}
+            self._names_since = now
+        self._names.update(written.names)
+
+
+class _CompanyBatch:
+    """One company's share of a batch, under its locked head."""
+
+    def __init__(
+        self,
+        tx: Transaction,
+        head: Head,
+        now: int,
+        names: dict[Name, bytes],
+        new_names: dict[Name, bytes],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._tx, self._head, self._now = tx, head, now
+        self._names, self._new_names, self._random = names, new_names, random
+        self._standings: dict[tuple[str, str], Standing | None] = {}
+        self._must_be_known = store.refuses_unknown_workers(tx, head.company)
+
+    def write(self, drafts: Sequence[Draft]) -> list[Outcome]:
+        outcomes: list[Outcome | None] = [None] * len(drafts)
+        welcome = [place for place, draft in enumerate(drafts) if self._is_welcome(draft)]
+        for place, recorded in zip(welcome, self._insert_all([drafts[place] for place in welcome]), strict=False):
+            outcomes[place] = recorded
+        return [outcome or self._one(draft) for draft, outcome in zip(drafts, outcomes, strict=True)]
+
+    def _is_welcome(self, draft: Draft) -> bool:
+        """True for a count that only a known key could still keep out."""
+        if type(draft) is not RecordDraft or self._must_be_known:
+            return False
+        standing = self._standing(draft)
+        return standing is not None and bool(standing.may_write) and standing.ended_at(self._now) is None
+
+    def _standing(self, draft: RecordDraft) -> Standing | None:
+        named = (draft.session_id, draft.actor)
+        if named not in self._standings:
+            self._standings[named] = session_store.standing(self._tx, draft.company, *named, self._now)
+        return self._standings[named]
+
+    def _insert_all(self, drafts: Sequence[Draft]) -> list[Recorded]:
+        """Inserts all at once; nothing at all when one of them is known or repeated."""
+        if not drafts:
+            return []
+        head = self._head
+        before = head.copy()
+        rows = [self._row(draft) for draft in drafts if type(draft) is RecordDraft]
+        try:
+            with self._tx.savepoint():
+                ledger.insert(self._tx, rows)
+        except Duplicate:
+            head.seq, head.units, head.hash = before.seq, before.units, before.hash
+            return []
+        prefix = head.prefix
+        return [Recorded(ids.record_id(prefix, seq), False) for seq in range(before.seq + 1, head.seq + 1)]
+
+    def _one(self, draft: Draft) -> Outcome:
+        try:
+            return self._void(draft) if type(draft) is VoidDraft else self._record(draft)  # type: ignore[arg-type]
+        except Refused as refused:
+            return refused
+
+    def _record(self, draft: RecordDraft) -> Recorded:
+        standing = self._standing(draft)
+        known = self._known(draft, standing)
+        if known is not None:
+            self._claim_further_key(draft, known)
+            return Recorded(known.public_id, True)
+        if standing is None:
+            raise sessions.not_found(draft.session_id)
+        if not standing.may_write:
+            raise Refused(Code.not_owner, "Only the user who opened the session may record in it.")
+        ended_at = standing.ended_at(self._now)
+        if ended_at is not None:
+            raise self._after_close(draft, standing, ended_at)
+        self._refuse_unknown_worker(draft)
+        self._refuse_used_device_seq(draft)
+        ledger.insert(self._tx, [self._row(draft)])
+        return Recorded(ids.record_id(self._head.prefix, self._head.seq), False)
+
+    def _known(self, draft: RecordDraft, standing: Standing | None) -> Entry | None:
+        """The record of the draft's keys. Raises Refused, idempotency_conflict, when it says something else."""
+        by_event = by_key = None
+        if standing is not None:
+            by_event = ledger.by_event(
+                self._tx, draft.company, standing.session_no, draft.worker_id, draft.client_event_id
+            )
+        if draft.idempotency_key is not None:
+            by_key = ledger.by_key(self._tx, draft.company, draft.idempotency_key)
+        if by_event is not None and by_key is not None and by_event.seq != by_key.seq:
+            raise Refused(
+                Code.idempotency_conflict,
+                f"clientEventId belongs to {by_event.public_id}, idempotencyKey to {by_key.public_id}.",
+                existing=self._shown(by_key),
+            )
+        known = by_event or by_key
+        if known is not None:
+            stored = self._shown(known)
+            _same_content(draft, stored, known.units, known.recorded_at)
+        return known
+
+    def _shown(self, entry: Entry) -> dict[str, object]:
+        """The stored record as the caller may see it."""
+        session = session_store.by_no(self._tx, entry.company, entry.session_no)
+        return {
+            "recordId": entry.public_id,
+            "sessionId": session.session_id if session else None,
+            "workerId": entry.worker_id,
+            "units": write_amount(entry.units),
+            "recordedAtUtc": write_instant(entry.recorded_at),
+            "clientEventId": entry.client_event_id,
+        }
+
+    def _claim_further_key(self, draft: RecordDraft, known: Entry) -> None:
+        """A replay that brings an own key for the first time claims it, as an entry of its own."""
+        key = draft.idempotency_key
+        if key is None or key == known.idempotency_key or ledger.by_key(self._tx, draft.company, key) is not None:
+            return
+        row = self._head.next_row(
+            Kind.key_claimed,
+            known.session_no,
+            actor=draft.actor,
+            source=draft.source,
+            recorded_at=draft.recorded_at,
+            received_at=self._now,
+            idempotency_key=key,
+            answers=known.seq,
+        )
+        ledger.insert(self._tx, [row])
+
+    def _after_close(self, draft: RecordDraft, standing: Standing, ended_at: int) -> Refused:
+        """The refusal of a count for a closed session; work done before the close is held first."""
+        if draft.recorded_at >= ended_at:
+            return sessions.closed(ended_at, "the count was recorded after that")
+        held = store.held_by_event(self._tx, draft, standing.session_no)
+        if draft.idempotency_key is not None:
+            held = held or store.held_by_key(self._tx, draft.company, draft.idempotency_key)
+        if held is not None:
+            _same_content(draft, self._held_shown(held), held.units, held.recorded_at)
+            public_id = held.public_id
+        else:
+            head = self._head
+            head.held_number += 1
+            store.insert_held(self._tx, draft, head.held_number, head.prefix, standing.session_no, self._now)
+            public_id = ids.held_id(head.prefix, head.held_number)
+        return sessions.closed(ended_at, "the count is held for review", held=True, heldId=public_id)
+
+    def _held_shown(self, held: store.Held) -> dict[str, object]:
+        session = session_store.by_no(self._tx, self._head.company, held.session_no)
+        return {
+            "heldId": held.public_id,
+            "sessionId": session.session_id if session else None,
+            "workerId": held.worker_id,
+            "units": write_amount(held.units),
+            "recordedAtUtc": write_instant(held.recorded_at),
+            "clientEventId": held.client_event_id,
+        }
+
+    def _refuse_unknown_worker(self, draft: RecordDraft) -> None:
+        if self._must_be_known and not store.is_known_worker(self._tx, draft.company, draft.worker_id):
+            raise Refused(Code.worker_not_found, f"There is no worker {draft.worker_id}.", field="workerId")
+
+    def _refuse_used_device_seq(self, draft: RecordDraft) -> None:
+        if draft.device_id is None or draft.device_seq is None:
+            return
+        other = ledger.by_device(self._tx, draft.company, draft.device_id, draft.device_seq)
+        if other is not None:
+            raise Refused(
+                Code.device_seq_used,
+                f"Device {draft.device_id} used deviceSeq {draft.device_seq} for {other.public_id}.",
+                field="deviceSeq",
+                existing=self._shown(other),
+            )
+
+    def _void(self, draft: VoidDraft) -> Recorded:
+        entry = self._voidable(draft)
+        repeat = ledger.void_of(self._tx, draft.company, entry.seq)
+        if repeat is not None:
+            return Recorded(repeat.public_id, True)
+        standing = session_store.standing_by_no(self._tx, draft.company, entry.session_no, draft.actor, self._now)
+        if standing is None or not standing.may_write:
+            raise Refused(Code.not_owner, "Only the user who opened the session may void its records.")
+        ended_at = standing.ended_at(self._now)
+        if ended_at is not None:
+            raise sessions.closed(ended_at, "its records stand")
+        row = self._head.next_row(
+            Kind.void,
+            entry.session_no,
+            worker_id=entry.worker_id,
+            units=-entry.units,
+            actor=draft.actor,
+            source=draft.source,
+            recorded_at=self._now,
+            received_at=self._now,
+            answers=entry.seq,
+            name_digest=entry.name_digest,
+            note_digest=ledger.add_personal(self._tx, draft.company, draft.salt, draft.reason),
+        )
+        ledger.insert(self._tx, [row])
+        return Recorded(ids.void_id(self._head.prefix, self._head.seq), False)
+
+    def _voidable(self, draft: VoidDraft) -> Entry:
+        named = ids.read_record_id(draft.record_id)
+        entry = ledger.by_seq(self._tx, draft.company, named[2]) if named else None
+        if entry is None or entry.kind not in (Kind.record, Kind.void) or entry.public_id != draft.record_id:
+            raise Refused(Code.record_not_found, f"There is no record {draft.record_id}.", field="recordId")
+        if entry.kind == Kind.void:
+            raise Refused(Code.record_is_void, f"{draft.record_id} is itself a void.", field="recordId")
+        return entry
+
+    def _row(self, draft: RecordDraft) -> tuple[object, ...]:
+        standing = self._standings[draft.session_id, draft.actor]
+        assert standing is not None
+        return self._head.next_row(
+            1,
+            standing.session_no,
+            worker_id=draft.worker_id,
+            client_event_id=draft.client_event_id,
+            idempotency_key=draft.idempotency_key,
+            units=draft.units,
+            recorded_at=draft.recorded_at,
+            received_at=self._now,
+            sent_at=draft.sent_at,
+            actor=draft.actor,
+            source=draft.source,
+            device_id=draft.device_id,
+            device_seq=draft.device_seq,
+            name_digest=self._name_digest(draft),
+            note_digest=None if draft.evidence is None else self._evidence_digest(draft),
+        )
+
+    def _name_digest(self, draft: RecordDraft) -> bytes:
+        name = (draft.company, draft.worker_id, draft.worker_name)
+        digest = self._names.get(name) or self._new_names.get(name)
+        if digest is None:
+            digest = ledger.name_digest(self._tx, *name) or ledger.add_personal(
+                self._tx, draft.company, self._random(canonical.SALT_BYTES), draft.worker_name, draft.worker_id
+            )
+            self._new_names[name] = digest
+        return digest
+
+    def _evidence_digest(self, draft: RecordDraft) -> bytes:
+        assert draft.evidence is not None
+        assert draft.salt is not None
+        digest = canonical.salted_digest(draft.salt, draft.evidence)
+        if ledger.personal_text(self._tx, draft.company, digest) is None:
+            ledger.add_personal(self._tx, draft.company, draft.salt, draft.evidence)
+        return digest
+
+
+def _same_content(draft: RecordDraft, stored: dict[str, object], units: int, recorded_at: int) -> None:
+    """Raises Refused, idempotency_conflict, naming the fields that differ with both values."""
+    sent: dict[str, object] = {
+        "sessionId": draft.session_id,
+        "workerId": draft.worker_id,
+        "clientEventId": draft.client_event_id,
+    }
+    differing = [
+        f"{name}: stored {stored[name]}, sent {value}" for name, value in sent.items() if stored[name] != value
+    ]
+    if units != draft.units:
+        differing.append(f"units: stored {amount_text(units)}, sent {amount_text(draft.units)}")
+    if recorded_at != draft.recorded_at:
+        differing.append(f"recordedAtUtc: stored {write_instant(recorded_at)}, sent {write_instant(draft.recorded_at)}")
+    if differing:
+        raise Refused(Code.idempotency_conflict, f"{'; '.join(differing)}.", existing=stored)

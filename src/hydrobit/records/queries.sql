@@ -1,0 +1,35 @@
+-- name: held_by_event
+select held_number, prefix, session_no, worker_id, client_event_id, units, recorded_at
+from held
+where company = :company and session_no = :session_no and client_event_id = :client_event_id and worker_id = :worker_id
+
+-- name: held_by_key
+select held_number, prefix, session_no, worker_id, client_event_id, units, recorded_at
+from held where company = :company and idempotency_key = :idempotency_key
+
+-- name: insert_held
+insert into held (
+    company, held_number, prefix, session_no, worker_id, worker_name, client_event_id, idempotency_key, units,
+    recorded_at, received_at, sent_at, actor, source, device_id, device_seq, evidence
+) values (
+    :company, :held_number, :prefix, :session_no, :worker_id, :worker_name, :client_event_id, :idempotency_key, :units,
+    :recorded_at, :received_at, :sent_at, :actor, :source, :device_id, :device_seq, :evidence
+)
+
+-- name: held_after
+-- What waits for review, oldest first, with the session and company that it belongs to.
+select h.company, h.held_number, h.prefix, c.company_id, s.session_id, h.worker_id, h.worker_name, h.units,
+    h.recorded_at, h.received_at, h.actor, h.client_event_id
+from held as h
+join company as c on c.company = h.company
+join session as s on s.company = h.company and s.session_no = h.session_no
+where (h.company > :company or (h.company = :company and h.held_number > :held_number))
+    and (cast(:company_id as text) is null or c.company_id = :company_id)
+order by h.company, h.held_number
+limit :page
+
+-- name: known_worker
+select 1 from worker where company = :company and worker_id = :worker_id
+
+-- name: refuses_unknown_workers
+select refuses_unknown_workers from company where company = :company

@@ -1,0 +1,124 @@
+"""From the shape of a count to a draft: checked texts, an exact amount, instants. On the hot path."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from hydrobit.errors import Code, Refused
+from hydrobit.kit import canonical
+from hydrobit.kit.amounts import MILLION
+from hydrobit.kit.instants import HOUR_MS, write_instant
+from hydrobit.wire import fields
+from hydrobit.wire.records import BulkRecordInput, RecordInput
+
+UNITS_MAX = 1_000_000
+DEFAULT_UNITS = MILLION
+DEVICE_SEQ_MAX = 2**53 - 1
+EVIDENCE_BYTES_MAX = 4_096
+CLIENT_KEY = "client:"
+
+
+class RecordDraft(msgspec.Struct, frozen=True, gc=False):
+    """A well-formed count on its way into the ledger. `units` in millionths, instants in milliseconds."""
+
+    company: int
+    actor: str
+    source: int
+    session_id: str
+    worker_id: str
+    worker_name: str
+    client_event_id: str
+    idempotency_key: str | None
+    units: int
+    recorded_at: int
+    sent_at: int | None
+    device_id: str | None
+    device_seq: int | None
+    evidence: str | None
+    salt: bytes | None
+
+
+class VoidDraft(msgspec.Struct, frozen=True, gc=False):
+    """A void on its way into the ledger."""
+
+    company: int
+    actor: str
+    source: int
+    record_id: str
+    reason: str
+    salt: bytes
+
+
+def derived_key(session_id: str, worker_id: str, client_event_id: str) -> str:
+    """The key that every record claims."""
+    return f"{CLIENT_KEY}{session_id}:{worker_id}:{client_event_id}"
+
+
+def record(
+    body: RecordInput | BulkRecordInput,
+    company: int,
+    actor: str,
+    source: int,
+    now: int,
+    ahead_hours_max: int,
+    random: Callable[[int], bytes],
+) -> RecordDraft:
+    """The draft of one count. Raises Refused naming the field."""
+    recorded_at = fields.instant(body.recordedAtUtc, "recordedAtUtc")
+    if recorded_at > now + ahead_hours_max * HOUR_MS:
+        raise _clock_ahead(ahead_hours_max, now)
+    units = body.units
+    evidence = _evidence(body.evidence) if body.evidence is not fields.NOTHING else None
+    session_id = fields.text(body.sessionId, "sessionId")
+    worker_id = fields.worker_id(body.workerId)
+    client_event_id = fields.key(body.clientEventId, "clientEventId")
+    return RecordDraft(
+        company,
+        actor,
+        source,
+        session_id,
+        worker_id,
+        fields.worker_name(body.worker_name),
+        client_event_id,
+        None if body.idempotencyKey is None else _own_key(body.idempotencyKey, session_id, worker_id, client_event_id),
+        DEFAULT_UNITS if fields.left_out(units) else fields.amount(units, "units", 0, UNITS_MAX),
+        recorded_at,
+        None if body.sentAtUtc is None else fields.instant(body.sentAtUtc, "sentAtUtc"),
+        None if body.deviceId is None else fields.optional_text(body.deviceId, "deviceId"),
+        None if body.deviceSeq is fields.NOTHING else _device_seq(body),
+        evidence,
+        random(canonical.SALT_BYTES) if evidence is not None else None,
+    )
+
+
+def _own_key(key: str, session_id: str, worker_id: str, client_event_id: str) -> str | None:
+    """An own key as it is kept; the record's derived key says nothing new and is dropped."""
+    own = fields.key(key, "idempotencyKey")
+    if not own.startswith(CLIENT_KEY):
+        return own
+    if own == derived_key(session_id, worker_id, client_event_id):
+        return None
+    raise fields.invalid("idempotencyKey", f"may begin with {CLIENT_KEY} only as the record's own derived key")
+
+
+def _device_seq(body: RecordInput | BulkRecordInput) -> int | None:
+    if fields.left_out(body.deviceSeq):
+        return None
+    if body.deviceId is None or not body.deviceId.strip():
+        raise fields.invalid("deviceSeq", "needs a deviceId beside it")
+    return fields.whole(body.deviceSeq, "deviceSeq", 1, DEVICE_SEQ_MAX)
+
+
+def _evidence(raw: msgspec.Raw) -> str | None:
+    if fields.left_out(raw):
+        return None
+    return canonical.json_text(fields.open_object(raw, "evidence", EVIDENCE_BYTES_MAX))
+
+
+def _clock_ahead(ahead_hours_max: int, now: int) -> Refused:
+    return Refused(
+        Code.clock_ahead,
+        f"recordedAtUtc lies more than {ahead_hours_max} hours ahead of the server's clock.",
+        field="recordedAtUtc",
+        serverTime=write_instant(now),
+    )

@@ -1,0 +1,52 @@
+"""Reading records back, as units."""
+
+import msgspec
+
+from hydrobit.errors import Code, Refused
+from hydrobit.kit import ids
+from hydrobit.ledger import store as ledger
+from hydrobit.ledger.entry import Entry, Kind
+from hydrobit.records.reading import CLIENT_KEY
+from hydrobit.sessions import store as session_store
+from hydrobit.storage.engine import Transaction
+
+
+class RecordView(msgspec.Struct, frozen=True):
+    """A movement with what stands around it."""
+
+    entry: Entry
+    session_id: str
+    worker_name: str | None
+    void_of: str | None
+    voided_by: str | None
+
+
+def read_record(tx: Transaction, company: int, record_id: str) -> RecordView:
+    """Any user of the company may read it. Raises Refused, record_not_found, also for another company's."""
+    named = ids.read_record_id(record_id)
+    entry = ledger.by_seq(tx, company, named[2]) if named else None
+    if entry is None or entry.kind not in (Kind.record, Kind.void) or entry.public_id != record_id:
+        raise Refused(Code.record_not_found, f"There is no record {record_id}.", field="recordId")
+    session = session_store.by_no(tx, company, entry.session_no)
+    assert session is not None, "a movement stands in a session"
+    answered = ledger.by_seq(tx, company, entry.answers) if entry.answers is not None else None
+    void = ledger.void_of(tx, company, entry.seq)
+    return RecordView(
+        entry=entry,
+        session_id=session.session_id,
+        worker_name=ledger.personal_text(tx, company, entry.name_digest),
+        void_of=answered.public_id if answered else None,
+        voided_by=void.public_id if void else None,
+    )
+
+
+def is_key_used(tx: Transaction, company: int, key: str) -> bool:
+    """Whether a record of the company claimed the key: an own key, or the one derived from its event."""
+    if not key.startswith(CLIENT_KEY):
+        return ledger.by_key(tx, company, key) is not None
+    session_id, _, rest = key.removeprefix(CLIENT_KEY).partition(":")
+    worker_id, _, client_event_id = rest.partition(":")
+    session = session_store.by_id(tx, company, session_id)
+    if session is None:
+        return False
+    return ledger.by_event(tx, company, session.session_no, worker_id, client_event_id) is not None

@@ -1,0 +1,118 @@
+-- name: session_by_id
+select company, session_no, session_id, local_id, project_id, sector_id, sector_name, timezone, day, opened_at,
+    opened_received_at, opened_by, max_duration_hours, expires_at, note_digest, closed_at, closed_by, closed_reason,
+    closed_seq, final_note_digest
+from session where company = :company and session_id = :session_id
+
+-- name: session_by_no
+select company, session_no, session_id, local_id, project_id, sector_id, sector_name, timezone, day, opened_at,
+    opened_received_at, opened_by, max_duration_hours, expires_at, note_digest, closed_at, closed_by, closed_reason,
+    closed_seq, final_note_digest
+from session where company = :company and session_no = :session_no
+
+-- name: session_by_local_id
+select company, session_no, session_id, local_id, project_id, sector_id, sector_name, timezone, day, opened_at,
+    opened_received_at, opened_by, max_duration_hours, expires_at, note_digest, closed_at, closed_by, closed_reason,
+    closed_seq, final_note_digest
+from session where company = :company and local_id = :local_id
+
+-- name: session_open_at
+-- The session that holds the place of a project, day and sector; closed_at is null until a close is written.
+select company, session_no, session_id, local_id, project_id, sector_id, sector_name, timezone, day, opened_at,
+    opened_received_at, opened_by, max_duration_hours, expires_at, note_digest, closed_at, closed_by, closed_reason,
+    closed_seq, final_note_digest
+from session
+where company = :company and project_id = :project_id and day = :day and sector_id = :sector_id and closed_at is null
+
+-- name: sessions_of_user
+select company, session_no, session_id, local_id, project_id, sector_id, sector_name, timezone, day, opened_at,
+    opened_received_at, opened_by, max_duration_hours, expires_at, note_digest, closed_at, closed_by, closed_reason,
+    closed_seq, final_note_digest
+from session
+where company = :company and opened_by = :user_id and (cast(:day as text) is null or day = :day)
+    and (
+        cast(:status as text) is null
+        or case when closed_at is null and expires_at > :now then 'open' else 'closed' end = :status
+    )
+order by day desc, session_no desc
+limit :page_size offset :first
+
+-- name: count_sessions_of_user
+select count(*)
+from session
+where company = :company and opened_by = :user_id and (cast(:day as text) is null or day = :day)
+    and (
+        cast(:status as text) is null
+        or case when closed_at is null and expires_at > :now then 'open' else 'closed' end = :status
+    )
+
+-- name: expired_companies
+-- Who has sessions whose time ran out and whose close is not written yet.
+select distinct company from session where closed_at is null and expires_at <= :now order by company limit 1000
+
+-- name: expired_sessions
+select company, session_no, session_id, local_id, project_id, sector_id, sector_name, timezone, day, opened_at,
+    opened_received_at, opened_by, max_duration_hours, expires_at, note_digest, closed_at, closed_by, closed_reason,
+    closed_seq, final_note_digest
+from session where company = :company and closed_at is null and expires_at <= :now order by session_no limit 100
+
+-- name: insert_session
+insert into session (
+    company, session_no, session_id, local_id, project_id, sector_id, sector_name, timezone, day, opened_at,
+    opened_received_at, opened_by, max_duration_hours, expires_at, note_digest
+) values (
+    :company, :session_no, :session_id, :local_id, :project_id, :sector_id, :sector_name, :timezone, :day, :opened_at,
+    :opened_received_at, :opened_by, :max_duration_hours, :expires_at, :note_digest
+)
+
+-- name: close_session
+update session
+set closed_at = :closed_at, closed_by = :closed_by, closed_reason = :closed_reason, closed_seq = :closed_seq,
+    final_note_digest = :final_note_digest
+where company = :company and session_no = :session_no
+
+-- name: set_length
+-- A longer length also lifts the close that its end had brought.
+update session
+set max_duration_hours = :max_duration_hours, expires_at = :expires_at, closed_at = null, closed_by = null,
+    closed_reason = null, closed_seq = null, final_note_digest = null
+where company = :company and session_no = :session_no
+
+-- name: set_note
+update session set note_digest = :note_digest where company = :company and session_no = :session_no
+
+-- name: add_writer
+insert into session_writer (company, session_no, user_id, from_at, until_at)
+values (:company, :session_no, :user_id, :from_at, null)
+
+-- name: standing
+-- What a writer must know of a session: its number, its end, and whether this user may write into it now.
+select session_no, closed_at, expires_at, exists (
+    select 1 from session_writer as w
+    where w.company = session.company and w.session_no = session.session_no and w.user_id = :user_id
+        and w.from_at <= :now and (w.until_at is null or w.until_at > :now)
+)
+from session where company = :company and session_id = :session_id
+
+-- name: standing_by_no
+select session_no, closed_at, expires_at, exists (
+    select 1 from session_writer as w
+    where w.company = session.company and w.session_no = session.session_no and w.user_id = :user_id
+        and w.from_at <= :now and (w.until_at is null or w.until_at > :now)
+)
+from session where company = :company and session_no = :session_no
+
+-- name: add_terms
+insert into session_terms (
+    company, session_no, seq, sampling_unit, price, bonus_type, bonus_value, bonus_note, set_by, set_at
+) values (
+    :company, :session_no, :seq, :sampling_unit, :price, :bonus_type, :bonus_value, :bonus_note, :set_by, :set_at
+)
+
+-- name: last_terms
+select sampling_unit, price, bonus_type, bonus_value, bonus_note
+from session_terms where company = :company and session_no = :session_no
+order by seq desc limit 1
+
+-- name: count_held
+select count(*) from held where company = :company and session_no = :session_no

@@ -1,0 +1,109 @@
+"""From the shapes of requests to values with checked texts, exact numbers and instants."""
+
+import msgspec
+
+from hydrobit.errors import Code, Refused
+from hydrobit.kit.instants import HOUR_MS, write_instant
+from hydrobit.projects.store import Bonus
+from hydrobit.wire import fields
+from hydrobit.wire.sessions import BonusInput, SessionChange, SessionInput
+
+PRICE_MAX = 1_000_000
+HOURS_MIN, HOURS_MAX = 1, 72
+UNIT_LENGTH_MAX = 50
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """What a session is opened with; None is taken from the project."""
+
+    project_id: str
+    sector_id: str
+    sector_name: str
+    opened_at: int
+    sampling_unit: str | None
+    price: int | None
+    bonus: Bonus | None
+    max_duration_hours: int | None
+    notes: str | None
+    local_id: str | None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What is to be changed; None stays as it is."""
+
+    sampling_unit: str | None
+    price: int | None
+    bonus: Bonus | None
+    notes: str | None
+
+
+def opening(body: SessionInput, now: int, ahead_hours_max: int) -> Opening:
+    """Raises Refused naming the field."""
+    opened_at = fields.instant(body.openedAt, "openedAt")
+    if opened_at > now + ahead_hours_max * HOUR_MS:
+        raise clock_ahead("openedAt", ahead_hours_max, now)
+    return Opening(
+        project_id=fields.text(body.projectId, "projectId"),
+        sector_id=fields.text(body.sectorId, "sectorId"),
+        sector_name=fields.text(body.sector_name, "sector_name"),
+        opened_at=opened_at,
+        sampling_unit=fields.optional_text(body.samplingUnit, "samplingUnit", UNIT_LENGTH_MAX),
+        price=_price(body.pricePerUnit),
+        bonus=_bonus(body.bonus),
+        max_duration_hours=None if fields.left_out(body.maxDurationHours) else hours(body.maxDurationHours),
+        notes=fields.optional_text(body.notes, "notes", fields.NOTE_LENGTH_MAX),
+        local_id=None if body.localId is None else fields.key(body.localId, "localId"),
+    )
+
+
+UNCHANGEABLE = frozenset({"sessionId", "companyId"} | set(SessionInput.__struct_fields__)) - set(
+    SessionChange.__struct_fields__
+)
+"""Fields of a session that a PATCH may not name."""
+
+
+def change(body: SessionChange, ignored: tuple[str, ...]) -> Change:
+    """Raises Refused for an unchangeable field and for a request that changes nothing."""
+    for name in ignored:
+        if name in UNCHANGEABLE:
+            raise Refused(Code.unchangeable_field, f"{name} is set when the session is opened.", field=name)
+    wanted = Change(
+        sampling_unit=fields.optional_text(body.samplingUnit, "samplingUnit", UNIT_LENGTH_MAX),
+        price=_price(body.pricePerUnit),
+        bonus=_bonus(body.bonus),
+        notes=fields.optional_text(body.notes, "notes", fields.NOTE_LENGTH_MAX),
+    )
+    if wanted == Change(None, None, None, None):
+        raise Refused(Code.nothing_to_change, "Send samplingUnit, pricePerUnit, bonus or notes.")
+    return wanted
+
+
+def hours(raw: msgspec.Raw) -> int:
+    if fields.left_out(raw):
+        raise fields.missing("maxDurationHours")
+    return fields.whole(raw, "maxDurationHours", HOURS_MIN, HOURS_MAX)
+
+
+def clock_ahead(field: str, ahead_hours_max: int, now: int) -> Refused:
+    return Refused(
+        Code.clock_ahead,
+        f"{field} lies more than {ahead_hours_max} hours ahead of the server's clock.",
+        field=field,
+        serverTime=write_instant(now),
+    )
+
+
+def _price(raw: msgspec.Raw) -> int | None:
+    return None if fields.left_out(raw) else fields.amount(raw, "pricePerUnit", 0, PRICE_MAX)
+
+
+def _bonus(body: BonusInput | None) -> Bonus | None:
+    if body is None:
+        return None
+    if fields.left_out(body.value):
+        raise fields.missing("bonus.value")
+    most = 100 if body.type == "percent" else PRICE_MAX
+    value = fields.amount(body.value, "bonus.value", 0, most)
+    if body.type == "flat" and value == 0:
+        raise fields.invalid("bonus.value", "must be above 0 for a flat bonus")
+    return Bonus(body.type, value, fields.optional_text(body.note, "bonus.note", fields.NOTE_LENGTH_MAX))

@@ -1,0 +1,304 @@
+"""The rules of sessions, as units: open, read, change, extend, close, expire.
+
+Each unit that writes locks the head of its company first, so records and session changes have one order.
+"""
+
+from typing import Any
+
+import msgspec
+
+from hydrobit.errors import Code, Refused
+from hydrobit.kit import canonical, ids
+from hydrobit.kit.instants import HOUR_MS, local_day, write_instant
+from hydrobit.ledger import read as sums
+from hydrobit.ledger import store as ledger
+from hydrobit.ledger.entry import Head, Kind, Source
+from hydrobit.operation import Caller
+from hydrobit.projects import service as projects
+from hydrobit.sessions import store
+from hydrobit.sessions.reading import Change, Opening
+from hydrobit.sessions.store import Session, Terms
+from hydrobit.storage.engine import Transaction
+
+SYSTEM = "system"
+
+
+class SessionView(msgspec.Struct, frozen=True):
+    """A session with what its owner is shown beside it."""
+
+    session: Session
+    terms: Terms
+    notes: str | None
+    final_notes: str | None
+    held_count: int
+    workers: tuple[sums.WorkerSum, ...] | None
+    total: int
+
+
+def open_session(
+    tx: Transaction, caller: Caller, opening: Opening, source: int, now: int, salt: bytes
+) -> tuple[SessionView, bool]:
+    """The session, and whether it is new: the same localId again returns the stored one.
+
+    Raises Refused: project_not_found, sector_not_found, session_already_open, idempotency_conflict.
+    """
+    head = ledger.lock_head(tx, caller.company)
+    if opening.local_id is not None:
+        known = store.by_local_id(tx, caller.company, opening.local_id)
+        if known is not None:
+            _same_opening(known, caller, opening)
+            return view(tx, known), False
+    project = projects.require(tx, caller.company, opening.project_id)
+    projects.require_sector(tx, caller.company, opening.project_id, opening.sector_id)
+    day = local_day(opening.opened_at, project.timezone).isoformat()
+    standing = store.open_at(tx, caller.company, opening.project_id, day, opening.sector_id)
+    if standing is not None:
+        _make_way(tx, head, standing, caller, now)
+    hours = opening.max_duration_hours or project.max_duration_hours
+    terms = Terms(
+        sampling_unit=opening.sampling_unit or project.sampling_unit,
+        price=project.price if opening.price is None else opening.price,
+        bonus=opening.bonus or project.bonus,
+    )
+    session = Session(
+        company=caller.company,
+        session_no=head.seq + 1,
+        session_id=ids.session_id(opening.opened_at, head.prefix, head.seq + 1),
+        local_id=opening.local_id,
+        project_id=opening.project_id,
+        sector_id=opening.sector_id,
+        sector_name=opening.sector_name,
+        timezone=project.timezone,
+        day=day,
+        opened_at=opening.opened_at,
+        opened_received_at=now,
+        opened_by=caller.user_id,
+        max_duration_hours=hours,
+        expires_at=_end(opening.opened_at, now, hours),
+        note_digest=ledger.add_personal(tx, caller.company, salt, opening.notes) if opening.notes else None,
+    )
+    _write(tx, head, session, Kind.session_opened, caller.user_id, source, now, _opened_facts(session, terms))
+    store.insert(tx, session)
+    store.add_terms(tx, session, session.session_no, terms, caller.user_id, now)
+    return view(tx, session), True
+
+
+def read_session(tx: Transaction, caller: Caller, session_id: str) -> SessionView:
+    """Raises Refused: session_not_found, not_owner."""
+    return view(tx, _owned(tx, caller, session_id), with_workers=True)
+
+
+def list_sessions(
+    tx: Transaction, caller: Caller, day: str | None, status: str | None, now: int, page: int, page_size: int
+) -> tuple[int, list[SessionView]]:
+    """How many of the caller's own sessions fit, and one page of them."""
+    total, found = store.of_user(tx, caller.company, caller.user_id, day, status, now, page, page_size)
+    return total, [view(tx, session) for session in found]
+
+
+def change_session(
+    tx: Transaction, caller: Caller, session_id: str, change: Change, source: int, now: int, salt: bytes
+) -> None:
+    """Appends new terms and notes. Raises Refused: session_not_found, not_owner, session_closed."""
+    head = ledger.lock_head(tx, caller.company)
+    session = _owned(tx, caller, session_id)
+    require_open(session, now)
+    before = store.terms(tx, session)
+    terms = Terms(
+        sampling_unit=change.sampling_unit or before.sampling_unit,
+        price=before.price if change.price is None else change.price,
+        bonus=change.bonus or before.bonus,
+    )
+    note = ledger.add_personal(tx, caller.company, salt, change.notes) if change.notes else None
+    facts: dict[str, Any] = {"terms": msgspec.to_builtins(terms)} if terms != before else {}
+    _write(tx, head, session, Kind.session_changed, caller.user_id, source, now, facts, note)
+    if terms != before:
+        store.add_terms(tx, session, head.seq, terms, caller.user_id, now)
+    if note is not None:
+        store.set_note(tx, session, note)
+
+
+def extend_session(tx: Transaction, caller: Caller, session_id: str, hours: int, source: int, now: int) -> int:
+    """Sets a new whole length and returns it; after an expiry it opens the session again.
+
+    Raises Refused: session_not_found, not_owner, session_closed, session_over, session_already_open.
+    """
+    head = ledger.lock_head(tx, caller.company)
+    session = _owned(tx, caller, session_id)
+    if session.closed_at is not None and session.closed_reason != "expired":
+        require_open(session, now)
+    expires_at = _end(session.opened_at, session.opened_received_at, hours)
+    if hours <= session.max_duration_hours or expires_at <= now:
+        raise Refused(
+            Code.session_over,
+            f"maxDurationHours is {session.max_duration_hours}; the session would end at {write_instant(expires_at)}.",
+            field="maxDurationHours",
+        )
+    other = store.open_at(tx, session.company, session.project_id, session.day, session.sector_id)
+    if other is not None and other.session_no != session.session_no:
+        _make_way(tx, head, other, caller, now)
+    reopened = session.has_expired(now)
+    if reopened and session.closed_at is None:
+        write_expiry(tx, head, session, now)
+    facts = {"maxDurationHours": hours, "expiresAt": expires_at, "reopened": reopened}
+    _write(tx, head, session, Kind.session_changed, caller.user_id, source, now, facts)
+    store.set_length(tx, session, hours, expires_at)
+    return hours
+
+
+def close_session(
+    tx: Transaction, caller: Caller, session_id: str, notes: str | None, source: int, now: int, salt: bytes
+) -> SessionView:
+    """Ends the session and returns its totals; after an expiry it returns the totals of then.
+
+    Raises Refused: session_not_found, not_owner, session_closed.
+    """
+    head = ledger.lock_head(tx, caller.company)
+    session = _owned(tx, caller, session_id)
+    if session.has_expired(now):
+        if session.closed_at is None:
+            write_expiry(tx, head, session, now)
+    else:
+        require_open(session, now)
+        note = ledger.add_personal(tx, caller.company, salt, notes) if notes else None
+        _close(tx, head, session, now, caller.user_id, "manual", source, now, note)
+    return view(tx, _owned(tx, caller, session_id), with_workers=True)
+
+
+def close_expired(tx: Transaction, now: int) -> int:
+    """Writes the close of sessions whose time ran out, and returns how many; it may run again at any time."""
+    written = 0
+    for company in store.expired_companies(tx, now):
+        head = ledger.lock_head(tx, company)
+        for session in store.expired(tx, company, now):
+            write_expiry(tx, head, session, now)
+            written += 1
+    return written
+
+
+def write_expiry(tx: Transaction, head: Head, session: Session, now: int) -> None:
+    """Writes the close that the session's end has brought."""
+    _close(tx, head, session, session.expires_at, SYSTEM, "expired", Source.system, now, None)
+
+
+def view(tx: Transaction, session: Session, *, with_workers: bool = False) -> SessionView:
+    """The session with its terms, texts and sums."""
+    workers = tuple(sums.session_sums(tx, session.company, session.session_no)) if with_workers else None
+    return SessionView(
+        session=session,
+        terms=store.terms(tx, session),
+        notes=ledger.personal_text(tx, session.company, session.note_digest),
+        final_notes=ledger.personal_text(tx, session.company, session.final_note_digest),
+        held_count=store.held_count(tx, session.company, session.session_no),
+        workers=workers,
+        total=sums.session_total(tx, session.company, session.session_no),
+    )
+
+
+def require_open(session: Session, now: int) -> None:
+    if not session.is_open(now):
+        raise closed(session.closed_at or session.expires_at, session.closed_reason or "expired")
+
+
+def closed(closed_at: int, reason: str, **extra: object) -> Refused:
+    return Refused(Code.session_closed, f"The session was closed at {write_instant(closed_at)} ({reason}).", **extra)
+
+
+def not_found(session_id: str) -> Refused:
+    return Refused(Code.session_not_found, f"There is no session {session_id}.", field="sessionId")
+
+
+def _owned(tx: Transaction, caller: Caller, session_id: str) -> Session:
+    session = store.by_id(tx, caller.company, session_id)
+    if session is None:
+        raise not_found(session_id)
+    if session.opened_by != caller.user_id:
+        raise Refused(Code.not_owner, "Only the user who opened the session may do this.")
+    return session
+
+
+def _make_way(tx: Transaction, head: Head, standing: Session, caller: Caller, now: int) -> None:
+    """Writes the expiry of a session that stands in the way; refuses while that one is open."""
+    if not standing.is_open(now):
+        write_expiry(tx, head, standing, now)
+        return
+    existing = {"sessionId": standing.session_id, "openedAt": write_instant(standing.opened_at)}
+    shown: dict[str, Any] = {"existing": existing} if standing.opened_by == caller.user_id else {}
+    raise Refused(
+        Code.session_already_open,
+        f"Project {standing.project_id}, sector {standing.sector_id} has an open session for {standing.day}.",
+        **shown,
+    )
+
+
+def _same_opening(known: Session, caller: Caller, opening: Opening) -> None:
+    """A localId means one opening for ever. Raises Refused, idempotency_conflict, naming what differs."""
+    pairs = {
+        "auth0Id": (known.opened_by, caller.user_id),
+        "projectId": (known.project_id, opening.project_id),
+        "sectorId": (known.sector_id, opening.sector_id),
+        "openedAt": (write_instant(known.opened_at), write_instant(opening.opened_at)),
+    }
+    differing = [f"{name}: stored {old}, sent {new}" for name, (old, new) in pairs.items() if old != new]
+    if known.opened_by != caller.user_id:
+        raise Refused(Code.idempotency_conflict, "Another user opened a session with this localId.", field="localId")
+    if differing:
+        raise Refused(
+            Code.idempotency_conflict,
+            f"This localId opened a session before; {'; '.join(differing)}.",
+            field="localId",
+            existing={"sessionId": known.session_id, "openedAt": write_instant(known.opened_at)},
+        )
+
+
+def _close(
+    tx: Transaction,
+    head: Head,
+    session: Session,
+    closed_at: int,
+    by: str,
+    reason: str,
+    source: int,
+    now: int,
+    note: bytes | None,
+) -> None:
+    total = sums.session_total(tx, session.company, session.session_no)
+    facts = {"closedAt": closed_at, "reason": reason, "units": total}
+    _write(tx, head, session, Kind.session_closed, by, source, now, facts, note)
+    store.set_closed(tx, session, closed_at, "user" if reason == "manual" else by, reason, head.seq, note)
+
+
+def _write(
+    tx: Transaction,
+    head: Head,
+    session: Session,
+    kind: Kind,
+    actor: str,
+    source: int,
+    now: int,
+    facts: dict[str, Any],
+    note: bytes | None = None,
+) -> None:
+    row = head.next_row(
+        kind,
+        session.session_no,
+        actor=actor,
+        source=source,
+        recorded_at=session.opened_at if kind == Kind.session_opened else now,
+        received_at=now,
+        note_digest=session.note_digest if kind == Kind.session_opened else note,
+        facts=canonical.json_text(facts),
+    )
+    ledger.insert(tx, [row])
+    ledger.move_head(tx, head)
+
+
+def _opened_facts(session: Session, terms: Terms) -> dict[str, Any]:
+    facts: dict[str, Any] = msgspec.to_builtins(
+        {name: getattr(session, name) for name in session.__struct_fields__[2:14]}
+    )
+    return facts | {"terms": msgspec.to_builtins(terms)}
+
+
+def _end(opened_at: int, received_at: int, hours: int) -> int:
+    return max(opened_at, received_at) + hours * HOUR_MS

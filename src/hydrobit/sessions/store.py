@@ -1,0 +1,197 @@
+"""Queries of sessions in, values out."""
+
+import msgspec
+
+from hydrobit.projects.store import Bonus
+from hydrobit.storage import queries
+from hydrobit.storage.engine import Row, Transaction
+
+sql = queries.load("hydrobit.sessions")
+
+OPENER_WRITES_FROM = 0
+"""The opener may write from the beginning of time, so that a clock set back locks nobody out."""
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A session as stored. A session whose time ran out is closed whether or not its close is written yet."""
+
+    company: int
+    session_no: int
+    session_id: str
+    local_id: str | None
+    project_id: str
+    sector_id: str
+    sector_name: str
+    timezone: str
+    day: str
+    opened_at: int
+    opened_received_at: int
+    opened_by: str
+    max_duration_hours: int
+    expires_at: int
+    note_digest: bytes | None = None
+    closed_at: int | None = None
+    closed_by: str | None = None
+    closed_reason: str | None = None
+    closed_seq: int | None = None
+    final_note_digest: bytes | None = None
+
+    def is_open(self, now: int) -> bool:
+        return self.closed_at is None and now < self.expires_at
+
+    def has_expired(self, now: int) -> bool:
+        """True when its time ran out, written or not, and nobody closed it before."""
+        return self.closed_reason == "expired" or (self.closed_at is None and now >= self.expires_at)
+
+
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """What a writer must know of a session."""
+
+    session_no: int
+    closed_at: int | None
+    expires_at: int
+    may_write: int
+
+    def ended_at(self, now: int) -> int | None:
+        """The instant of its close; None while it is open."""
+        if self.closed_at is not None:
+            return self.closed_at
+        return self.expires_at if now >= self.expires_at else None
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What a unit is worth. `price` and the bonus' value are in millionths."""
+
+    sampling_unit: str
+    price: int
+    bonus: Bonus | None
+
+
+def by_id(tx: Transaction, company: int, session_id: str) -> Session | None:
+    return _session(tx.one(sql.session_by_id, company=company, session_id=session_id))
+
+
+def by_no(tx: Transaction, company: int, session_no: int) -> Session | None:
+    return _session(tx.one(sql.session_by_no, company=company, session_no=session_no))
+
+
+def by_local_id(tx: Transaction, company: int, local_id: str) -> Session | None:
+    return _session(tx.one(sql.session_by_local_id, company=company, local_id=local_id))
+
+
+def open_at(tx: Transaction, company: int, project_id: str, day: str, sector_id: str) -> Session | None:
+    """The session in the place of a project, day and sector whose close is not written."""
+    row = tx.one(sql.session_open_at, company=company, project_id=project_id, day=day, sector_id=sector_id)
+    return _session(row)
+
+
+def standing(tx: Transaction, company: int, session_id: str, user_id: str, now: int) -> Standing | None:
+    row = tx.one(sql.standing, company=company, session_id=session_id, user_id=user_id, now=now)
+    return Standing(*row) if row else None
+
+
+def standing_by_no(tx: Transaction, company: int, session_no: int, user_id: str, now: int) -> Standing | None:
+    row = tx.one(sql.standing_by_no, company=company, session_no=session_no, user_id=user_id, now=now)
+    return Standing(*row) if row else None
+
+
+def of_user(
+    tx: Transaction,
+    company: int,
+    user_id: str,
+    day: str | None,
+    status: str | None,
+    now: int,
+    page: int,
+    page_size: int,
+) -> tuple[int, list[Session]]:
+    """How many sessions fit, and one page of them, latest day first."""
+    chosen = {"company": company, "user_id": user_id, "day": day, "status": status, "now": now}
+    total = tx.one(sql.count_sessions_of_user, **chosen)
+    rows = tx.all(sql.sessions_of_user, **chosen, page_size=page_size, first=(page - 1) * page_size)
+    return (total[0] if total else 0), [Session(*row) for row in rows]
+
+
+def expired_companies(tx: Transaction, now: int) -> list[int]:
+    return [row[0] for row in tx.all(sql.expired_companies, now=now)]
+
+
+def expired(tx: Transaction, company: int, now: int) -> list[Session]:
+    """Up to 100 sessions whose time ran out and whose close is not written."""
+    return [Session(*row) for row in tx.all(sql.expired_sessions, company=company, now=now)]
+
+
+def insert(tx: Transaction, session: Session) -> None:
+    """Raises Duplicate when the place is taken or the localId known."""
+    columns = {name: getattr(session, name) for name in sql.insert_session.names}
+    tx.run(sql.insert_session, **columns)
+    tx.run(
+        sql.add_writer,
+        company=session.company,
+        session_no=session.session_no,
+        user_id=session.opened_by,
+        from_at=OPENER_WRITES_FROM,
+    )
+
+
+def set_closed(
+    tx: Transaction, session: Session, closed_at: int, by: str, reason: str, seq: int, final_note: bytes | None
+) -> None:
+    tx.run(
+        sql.close_session,
+        company=session.company,
+        session_no=session.session_no,
+        closed_at=closed_at,
+        closed_by=by,
+        closed_reason=reason,
+        closed_seq=seq,
+        final_note_digest=final_note,
+    )
+
+
+def set_length(tx: Transaction, session: Session, hours: int, expires_at: int) -> None:
+    """Raises Duplicate when another session took the place of an expired one."""
+    tx.run(
+        sql.set_length,
+        company=session.company,
+        session_no=session.session_no,
+        max_duration_hours=hours,
+        expires_at=expires_at,
+    )
+
+
+def set_note(tx: Transaction, session: Session, digest: bytes) -> None:
+    tx.run(sql.set_note, company=session.company, session_no=session.session_no, note_digest=digest)
+
+
+def add_terms(tx: Transaction, session: Session, seq: int, terms: Terms, by: str, now: int) -> None:
+    tx.run(
+        sql.add_terms,
+        company=session.company,
+        session_no=session.session_no,
+        seq=seq,
+        sampling_unit=terms.sampling_unit,
+        price=terms.price,
+        bonus_type=terms.bonus.type if terms.bonus else None,
+        bonus_value=terms.bonus.value if terms.bonus else None,
+        bonus_note=terms.bonus.note if terms.bonus else None,
+        set_by=by,
+        set_at=now,
+    )
+
+
+def terms(tx: Transaction, session: Session) -> Terms:
+    """The last agreed terms; they value the whole session."""
+    row = tx.one(sql.last_terms, company=session.company, session_no=session.session_no)
+    assert row is not None, "a session is opened with its terms"
+    unit, price, bonus_type, bonus_value, bonus_note = row
+    return Terms(unit, price, Bonus(bonus_type, bonus_value, bonus_note) if bonus_type else None)
+
+
+def held_count(tx: Transaction, company: int, session_no: int) -> int:
+    row = tx.one(sql.count_held, company=company, session_no=session_no)
+    return row[0] if row else 0
+
+
+def _session(row: Row | None) -> Session | None:
+    return Session(*row) if row else None

@@ -1,0 +1,1 @@
+"""The engine port and its engines: transactions as plain functions, named SQL, numbered migrations."""

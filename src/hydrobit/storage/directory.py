@@ -1,0 +1,88 @@
+"""A data directory: the database, the keys, and the lock of the one server that runs on it."""
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from hydrobit.errors import StoreError, StoreInUse
+from hydrobit.storage.engine import Transaction
+from hydrobit.storage.migrate import Migration, migrate
+from hydrobit.storage.queries import Query
+from hydrobit.storage.sqlite import SqliteStore
+
+DATABASE = "hydrobit.db"
+SIGNING_KEY = Path("keys") / "signing.pem"
+LOCK = "server.lock"
+
+_STORE = Query("store", "select is_backup from store", ())
+_ADD_STORE = Query("add_store", "insert into store (one, created_at) values (1, ?)", ("now",))
+_MARK_BACKUP = Query("mark_backup", "update store set is_backup = 1", ())
+_MARK_STORE = Query("mark_store", "update store set is_backup = 0", ())
+
+
+def prepare(path: Path) -> Path:
+    """Makes the directory, for its owner alone. Raises StoreError when it cannot be used."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as e:
+        raise StoreError(f"the data directory {path} cannot be made: {e.strerror}") from e
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise StoreError(f"the data directory {path} cannot be written; check its owner")
+    return path
+
+
+def lock(path: Path) -> IO[str]:
+    """Holds the directory for one server until the file is closed. Raises StoreInUse."""
+    file = open(path / LOCK, "w")  # noqa: SIM115 - the lock lives as long as the file stays open
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as e:
+        file.close()
+        raise StoreInUse(f"another server runs on {path}; stop it, or choose another directory with --data") from e
+    return file
+
+
+def open_store(path: Path, *, busy_ms_max: int, checkpoints: bool = False) -> SqliteStore:
+    """The store of a directory, for use beside a running server or before one starts."""
+    return SqliteStore(prepare(path) / DATABASE, busy_ms_max=busy_ms_max, checkpoints=checkpoints)
+
+
+def bring_up(tx: Transaction, now: int, renew: Callable[[Transaction], None]) -> list[Migration]:
+    """Migrates the store, and lets a restored backup begin a new life: `renew` gives every company a new id prefix."""
+    applied = migrate(tx, now)
+    row = tx.one(_STORE)
+    if row is None:
+        tx.run(_ADD_STORE, now=now)
+    elif row[0]:
+        renew(tx)
+        tx.run(_MARK_STORE)
+    return applied
+
+
+def mark_backup(tx: Transaction) -> None:
+    """Says of a copy that it is one: ids given after it was made may be known to phones."""
+    tx.run(_MARK_BACKUP)
+
+
+def backup(store: SqliteStore, source: Path, target: Path, *, with_keys: bool) -> None:
+    """Copies a directory's store, and its keys when asked, while others write. Raises StoreError for a used target."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise StoreError(f"{target} is not an empty directory; choose another one")
+    prepare(target)
+    unfinished = target / f"{DATABASE}.part"
+    store.copy_to(unfinished)
+    copy = SqliteStore(unfinished, busy_ms_max=1_000, checkpoints=True)
+    try:
+        copy.write(mark_backup)
+    finally:
+        copy.close()
+    if with_keys:
+        (target / SIGNING_KEY.parent).mkdir(mode=0o700)
+        descriptor = os.open(target / SIGNING_KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write((source / SIGNING_KEY).read_bytes())
+            file.flush()
+            os.fsync(file.fileno())
+    unfinished.rename(target / DATABASE)

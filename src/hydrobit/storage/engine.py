@@ -1,0 +1,56 @@
+"""The port that every storage engine fits.
+
+A transaction is a plain function `unit(tx, ...)`. The engine runs it off the event loop and may run it again after a
+conflict, so a unit has no other effects: time, ids and randomness are its arguments.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from hydrobit.storage.queries import Query
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+
+class Transaction(Protocol):
+    """What a unit may do. Rows are tuples in the order of the query's columns."""
+
+    def one(self, query: Query, /, **values: object) -> Row | None:
+        """The first row, or None."""
+        ...
+
+    def all(self, query: Query, /, **values: object) -> list[Row]:
+        """Every row, in the query's order."""
+        ...
+
+    def run(self, query: Query, /, **values: object) -> int:
+        """The number of rows written. Raises Duplicate when a unique constraint refuses."""
+        ...
+
+    def run_many(self, query: Query, rows: Iterable[Sequence[object]], /) -> None:
+        """Runs the query once per row; values stand in the order in which the text names them. Raises Duplicate."""
+        ...
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """What is written inside is undone when the block raises."""
+        ...
+
+
+Unit = Callable[Concatenate[Transaction, P], T]
+
+
+class Engine(Protocol):
+    """Runs units. `read` sees one consistent state; `write` is durable before it returns."""
+
+    async def read(self, unit: Callable[..., T], /, *args: object) -> T: ...
+
+    async def write(self, unit: Callable[..., T], /, *args: object) -> T:
+        """Raises what the unit raises, StoreBusy when another process holds the store too long."""
+        ...
+
+    async def stop(self) -> None:
+        """Ends what runs, answers what waits, releases the store."""
+        ...

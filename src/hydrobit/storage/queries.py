@@ -1,0 +1,58 @@
+"""Named SQL: each capability keeps its queries in a `.sql` file beside its store.
+
+A block begins with `-- name: some_name`; comment lines under it say what it is for. Parameters are
+written `:like_this`.
+"""
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_PARAMETER = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """One statement. `text` has positional marks; `names` are its parameters in the order of the marks."""
+
+    name: str
+    text: str
+    names: tuple[str, ...]
+
+    def values(self, given: dict[str, object]) -> list[object]:
+        """The given values in the order of the marks. KeyError when one is missing."""
+        return [given[name] for name in self.names]
+
+
+class Queries:
+    """The statements of one file, as attributes."""
+
+    def __init__(self, queries: dict[str, Query]) -> None:
+        self._queries = queries
+
+    def __getattr__(self, name: str) -> Query:
+        try:
+            return self._queries[name]
+        except KeyError:
+            raise AttributeError(f"there is no query named {name}") from None
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter(self._queries.values())
+
+
+def load(package: str, file: str = "queries.sql") -> Queries:
+    """Reads the file beside a package's modules. Raises ValueError when a name stands twice."""
+    _, *parts = _NAME.split(files(package).joinpath(file).read_text("utf-8"))
+    queries: dict[str, Query] = {}
+    for name, block in zip(parts[::2], parts[1::2], strict=True):
+        if name in queries:
+            raise ValueError(f"{package}/{file} names {name} twice")
+        queries[name] = _parse(name, block)
+    return Queries(queries)
+
+
+def _parse(name: str, block: str) -> Query:
+    lines = [line for line in block.splitlines() if not line.lstrip().startswith("--")]
+    text = "\n".join(lines).strip().rstrip(";")
+    return Query(name, _PARAMETER.sub("?", text), tuple(_PARAMETER.findall(text)))

@@ -1,0 +1,232 @@
+"""The embedded engine: SQLite in WAL mode, one writer thread, a few read-only connections.
+
+Durable means synchronous=full: the WAL is synced to the disk before a commit returns. Only the writer checkpoints.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeVar
+
+from hydrobit.errors import Duplicate, StoreBusy, StoreError
+from hydrobit.storage.engine import Row
+from hydrobit.storage.queries import Query
+
+T = TypeVar("T")
+
+CHECKPOINT_PAGES = 16_000
+"""A larger WAL between checkpoints gives bulk writes a fifth more; 16,000 pages are 64 MB."""
+WRITER_CACHE_KIB = 262_144
+READER_CACHE_KIB = 16_384
+VERSION_MIN = (3, 37, 0)
+"""The first SQLite with STRICT tables."""
+
+
+class SqliteTransaction:
+    """A unit's view of one connection."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def one(self, query: Query, /, **values: object) -> Row | None:
+        row: Row | None = self._connection.execute(query.text, query.values(values)).fetchone()
+        return row
+
+    def all(self, query: Query, /, **values: object) -> list[Row]:
+        return self._connection.execute(query.text, query.values(values)).fetchall()
+
+    def run(self, query: Query, /, **values: object) -> int:
+        try:
+            return self._connection.execute(query.text, query.values(values)).rowcount
+        except sqlite3.IntegrityError as e:
+            raise Duplicate(str(e)) from e
+
+    def run_many(self, query: Query, rows: Iterable[Sequence[object]], /) -> None:
+        try:
+            self._connection.executemany(query.text, rows)
+        except sqlite3.IntegrityError as e:
+            raise Duplicate(str(e)) from e
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        self._connection.execute("savepoint part")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("rollback to part")
+            self._connection.execute("release part")
+            raise
+        self._connection.execute("release part")
+
+
+class SqliteStore:
+    """Synchronous use of one database file: what the command line and the writer thread share.
+
+    `checkpoints` is for the one server of a directory; everyone else leaves the WAL alone.
+    """
+
+    def __init__(self, path: Path | str, *, busy_ms_max: int, checkpoints: bool = False) -> None:
+        if sqlite3.sqlite_version_info < VERSION_MIN:
+            raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; 3.37 or newer is needed")
+        self._connection = connect(path, busy_ms_max)
+        _configure_writer(self._connection, checkpoints)
+
+    def write(self, unit: Callable[..., T], /, *args: object) -> T:
+        """Runs the unit in a transaction that holds the write lock from its beginning. Durable when it returns."""
+        connection = self._connection
+        try:
+            connection.execute("begin immediate")
+        except sqlite3.OperationalError as e:
+            raise _store_error(e) from e
+        try:
+            result = unit(SqliteTransaction(connection), *args)
+            connection.execute("commit")
+        except BaseException as e:
+            if connection.in_transaction:
+                connection.execute("rollback")
+            if isinstance(e, sqlite3.OperationalError):
+                raise _store_error(e) from e
+            raise
+        return result
+
+    def read(self, unit: Callable[..., T], /, *args: object) -> T:
+        """Runs the unit on one consistent state."""
+        return _read(self._connection, unit, *args)
+
+    def copy_to(self, path: Path) -> None:
+        """An online copy of the whole database, consistent while others write."""
+        target = sqlite3.connect(path)
+        try:
+            self._connection.backup(target)
+        finally:
+            target.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def connect(path: Path | str, busy_ms_max: int, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection without implicit transactions; any thread may use it, one at a time."""
+    address = f"{Path(path).absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    try:
+        return sqlite3.connect(
+            address,
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=busy_ms_max / 1000,
+            cached_statements=512,
+        )
+    except sqlite3.OperationalError as e:
+        raise StoreError(f"the store {path} cannot be opened: {e}") from e
+
+
+def _configure_writer(connection: sqlite3.Connection, checkpoints: bool) -> None:
+    try:
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = full")
+        connection.execute("pragma foreign_keys = on")
+        connection.execute(f"pragma wal_autocheckpoint = {CHECKPOINT_PAGES if checkpoints else 0}")
+        connection.execute(f"pragma cache_size = -{WRITER_CACHE_KIB}")
+    except sqlite3.DatabaseError as e:
+        raise _store_error(e) from e
+
+
+def _read(connection: sqlite3.Connection, unit: Callable[..., T], /, *args: object) -> T:
+    try:
+        connection.execute("begin")
+        try:
+            return unit(SqliteTransaction(connection), *args)
+        finally:
+            connection.execute("commit")
+    except sqlite3.OperationalError as e:
+        raise _store_error(e) from e
+
+
+def _store_error(e: sqlite3.Error) -> StoreError:
+    if getattr(e, "sqlite_errorcode", None) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusy("another process holds the store")
+    return StoreError(f"the store failed: {e}")
+
+
+class SqliteEngine:
+    """The engine port over one file: units that write run one after another on the writer thread."""
+
+    def __init__(self, path: Path, *, busy_ms_max: int, reader_connections: int) -> None:
+        self._store = SqliteStore(path, busy_ms_max=busy_ms_max, checkpoints=True)
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._writer = threading.Thread(target=self._write_until_stopped, name="hydrobit-writer", daemon=True)
+        self._writer.start()
+        self._path, self._busy_ms_max = path, busy_ms_max
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._readers = ThreadPoolExecutor(reader_connections, thread_name_prefix="hydrobit-reader")
+
+    async def write(self, unit: Callable[..., T], /, *args: object) -> T:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put(_Job(unit, args, loop, future))
+        return await future
+
+    async def read(self, unit: Callable[..., T], /, *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_on_thread, unit, args)
+
+    async def stop(self) -> None:
+        """Runs what is queued, then releases the store."""
+        self._jobs.put(None)
+        await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
+        self._readers.shutdown(wait=True)
+        for connection in self._opened:
+            connection.close()
+        self._store.close()
+
+    def _write_until_stopped(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job.run(self._store)
+
+    def _read_on_thread(self, unit: Callable[..., T], args: tuple[object, ...]) -> T:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = connect(self._path, self._busy_ms_max, read_only=True)
+            connection.execute(f"pragma cache_size = -{READER_CACHE_KIB}")
+            self._local.connection = connection
+            self._opened.append(connection)
+        return _read(connection, unit, *args)
+
+
+class _Job:
+    """One unit on its way through the writer thread, and where its outcome goes."""
+
+    __slots__ = ("_args", "_future", "_loop", "_unit")
+
+    def __init__(
+        self,
+        unit: Callable[..., object],
+        args: tuple[object, ...],
+        loop: asyncio.AbstractEventLoop,
+        future: "asyncio.Future[T]",
+    ) -> None:
+        self._unit, self._args, self._loop, self._future = unit, args, loop, future
+
+    def run(self, store: SqliteStore) -> None:
+        try:
+            result = store.write(self._unit, *self._args)
+        except BaseException as e:  # the caller waits for this job: whatever happened is its answer
+            self._loop.call_soon_threadsafe(self._fail, e)
+        else:
+            self._loop.call_soon_threadsafe(self._succeed, result)
+
+    def _succeed(self, result: object) -> None:
+        if not self._future.done():
+            self._future.set_result(result)  # type: ignore[arg-type]
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._future.done():
+            self._future.set_exception(error)

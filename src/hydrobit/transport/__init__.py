@@ -1,0 +1,1 @@
+"""Bytes to `Call`, `Reply` to bytes; nothing else. The table of operations is handed to it."""

@@ -1,0 +1,142 @@
+"""From an operation and what was sent to a reply, the same for every road: authenticate, check role, decode, handle.
+
+The order is the contract's: body size (done by the road), token, body shape, auth0Id, then the handler.
+"""
+
+import itertools
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from hydrobit.errors import Code, Refused, StoreError
+from hydrobit.identity.service import Identity
+from hydrobit.operation import Call, Caller, Context, Operation, Parameter, Reply, Source
+from hydrobit.transport.metrics import Metrics
+from hydrobit.wire import envelope
+
+log = structlog.get_logger("hydrobit")
+
+_NOTHING: Mapping[str, str] = {}
+
+
+class Dispatcher:
+    """Answers calls; whatever happens, the answer is a `Reply`."""
+
+    def __init__(self, context: Context, identity: Identity, metrics: Metrics) -> None:
+        self._context, self._identity, self._metrics = context, identity, metrics
+        self._log_requests = context.settings.log_requests
+        self._numbers = itertools.count(1)
+        self._boot = os.urandom(4).hex()
+
+    def next_request_id(self) -> str:
+        """An id that an operator can find in the logs."""
+        return f"{self._boot}-{next(self._numbers):x}"
+
+    async def answer(
+        self,
+        operation: Operation,
+        request_id: str,
+        token: str | None,
+        path: Mapping[str, str],
+        query: Mapping[str, str],
+        body: bytes,
+        source: Source,
+    ) -> Reply:
+        """Authenticates, decodes and handles one call; an error becomes the reply that tells it."""
+        try:
+            reply = await self._handle(operation, token, path, query, body, source)
+        except Refused as refused:
+            reply = self.refuse(refused, request_id, operation.name)
+        except StoreError as e:
+            log.error("store failed", operation=operation.name, request_id=request_id, error=str(e))
+            away = Refused(Code.unavailable, "The store did not answer; send the same call again.")
+            reply = self.refuse(away, request_id, operation.name)
+        except Exception:
+            log.exception("operation failed", operation=operation.name, request_id=request_id)
+            fault = Refused(Code.internal, f"Something failed in the server; tell its operator {request_id}.")
+            reply = self.refuse(fault, request_id, operation.name)
+        self._metrics.count(operation.name, reply.status)
+        if self._log_requests:
+            log.info("request", operation=operation.name, request_id=request_id, status=reply.status)
+        return reply
+
+    def refuse(self, refused: Refused, request_id: str, operation: str) -> Reply:
+        """The reply that tells a refusal."""
+        if refused.status < 500:
+            log.debug("refused", operation=operation, request_id=request_id, code=refused.code, detail=refused.detail)
+        return Reply(refused.status, envelope.error(refused, request_id))
+
+    async def _handle(
+        self,
+        operation: Operation,
+        token: str | None,
+        path: Mapping[str, str],
+        query: Mapping[str, str],
+        body: bytes,
+        source: Source,
+    ) -> Reply:
+        now = self._context.clock.now()
+        if token is None:
+            raise Refused(Code.token_missing, "Send one header Authorization: Bearer <token>.")
+        caller = self._identity.known(token, now) or await self._identity.caller(token, now)
+        if caller.role not in operation.roles:
+            raise Refused(Code.role_forbidden, f"The role {caller.role} may not call {operation.name}.")
+        values = _parameters(operation.parameters, query) if operation.parameters else _NOTHING
+        shape, ignored = _body(operation, body)
+        _same_caller(caller, shape, values)
+        call = Call(caller, shape, path, values, source, now, ignored)
+        return await operation.handler(self._context, call)
+
+
+def _body(operation: Operation, body: bytes) -> tuple[Any, tuple[str, ...]]:
+    if operation.request is None:
+        return None, ()
+    if not body and not operation.http.body_required:
+        body = b"{}"
+    if not body:
+        raise Refused(Code.invalid_json, "The body is empty; send a JSON object.")
+    return operation.request.decode(body)
+
+
+def _same_caller(caller: Caller, shape: object, values: Mapping[str, Any]) -> None:
+    """What the request says of its caller is checked, never believed."""
+    for said in (getattr(shape, "auth0Id", None), values.get("auth0Id")):
+        if said is None or said == caller.user_id:
+            continue
+        if not said.strip():
+            raise Refused(Code.missing_field, "auth0Id is required.", field="auth0Id")
+        raise Refused(Code.caller_mismatch, "auth0Id is not the token's user.", field="auth0Id")
+
+
+def _parameters(parameters: tuple[Parameter, ...], query: Mapping[str, str]) -> dict[str, Any]:
+    """The row's query parameters. An empty optional one counts as absent. Raises Refused naming the parameter."""
+    values: dict[str, Any] = {}
+    for parameter in parameters:
+        if parameter.place != "query":
+            continue
+        text = query.get(parameter.name, "")
+        if text:
+            values[parameter.name] = _value(parameter, text)
+        elif parameter.required:
+            raise Refused(Code.missing_field, f"The parameter {parameter.name} is required.", field=parameter.name)
+    return values
+
+
+def _value(parameter: Parameter, text: str) -> Any:
+    schema: Mapping[str, Any] = parameter.schema
+    if "enum" in schema and text not in schema["enum"]:
+        raise _invalid(parameter, f"must be one of {', '.join(schema['enum'])}")
+    if schema["type"] != "integer":
+        return text
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise _invalid(parameter, "must be a whole number")
+    number = int(text)
+    if not schema.get("minimum", 0) <= number <= schema.get("maximum", 10**9):
+        raise _invalid(parameter, f"must lie between {schema.get('minimum', 0)} and {schema.get('maximum', 10**9)}")
+    return number
+
+
+def _invalid(parameter: Parameter, sentence: str) -> Refused:
+    return Refused(Code.invalid_value, f"{parameter.name} {sentence}.", field=parameter.name)

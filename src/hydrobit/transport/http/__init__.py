@@ -1,0 +1,1 @@
+"""HTTP: one ASGI application over uvicorn."""

@@ -1,0 +1,88 @@
+"""Every operation of the table as an endpoint under HTTP."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qsl
+
+from hydrobit.errors import Code, Refused
+from hydrobit.operation import Operation, Reply, Source
+from hydrobit.settings import Settings
+from hydrobit.transport.dispatch import Dispatcher
+from hydrobit.transport.http.shell import Answer, Endpoint, Request
+from hydrobit.wire.envelope import encode
+
+QUERY_PARAMETERS_MAX = 100
+_NO_QUERY: Mapping[str, str] = {}
+_CHALLENGE = (b"www-authenticate", b'Bearer realm="hydrobit"')
+
+
+class OperationEndpoint:
+    """One row of the table under HTTP."""
+
+    def __init__(self, operation: Operation, dispatcher: Dispatcher, settings: Settings) -> None:
+        self.body_bytes_max: int = getattr(settings, operation.body_limit)
+        self._operation, self._dispatcher = operation, dispatcher
+        self._source = Source.bulk if operation.body_limit == "bulk_body_bytes_max" else Source.http
+        self._retry_after = (b"retry-after", b"%d" % settings.retry_after_s)
+
+    async def answer(self, request: Request) -> Answer:
+        request_id = self._dispatcher.next_request_id()
+        try:
+            query = read_query(request.query) if request.query else _NO_QUERY
+            token = bearer(request)
+        except Refused as refused:
+            reply = self._dispatcher.refuse(refused, request_id, self._operation.name)
+        else:
+            reply = await self._dispatcher.answer(
+                self._operation, request_id, token, request.parameters, query, request.body, self._source
+            )
+        return to_answer(reply, request_id, self._retry_after)
+
+
+def to_answer(reply: Reply, request_id: str, retry_after: tuple[bytes, bytes]) -> Answer:
+    """A reply as HTTP: the body encoded, the headers that a status promises."""
+    headers = [(b"x-request-id", request_id.encode())]
+    if reply.status == 401:
+        headers.append(_CHALLENGE)
+    elif reply.status in (429, 503):
+        headers.append(retry_after)
+    return Answer(reply.status, b"" if reply.body is None else encode(reply.body), headers=headers)
+
+
+def bearer(request: Request) -> str | None:
+    """The bearer token; None when there is none. Raises Refused for several or other credentials."""
+    header = request.headers.get(b"authorization")
+    if header is None:
+        return None
+    if request.authorizations > 1:
+        raise Refused(Code.token_invalid, "Send one Authorization header, not several.")
+    scheme, _, token = header.partition(b" ")
+    if scheme.lower() != b"bearer" or not token:
+        raise Refused(Code.token_invalid, "The Authorization header must be: Bearer <token>.")
+    return token.strip().decode("latin-1")
+
+
+def read_query(query: bytes) -> dict[str, str]:
+    """The parameters of a query. Raises Refused for one that is repeated or not UTF-8."""
+    try:
+        pairs = parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=QUERY_PARAMETERS_MAX
+        )
+    except (UnicodeDecodeError, ValueError) as e:
+        raise Refused(Code.invalid_value, "The query is not valid percent-encoded UTF-8, or too long.") from e
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        repeated = next(name for name in values if sum(name == other for other, _ in pairs) > 1)
+        raise Refused(Code.invalid_value, f"The parameter {repeated[:100]} is repeated.", field=repeated[:100])
+    if any(not character.isprintable() for value in values.values() for character in value):
+        raise Refused(Code.invalid_value, "A parameter holds a control character.")
+    return values
+
+
+def endpoints(
+    operations: Sequence[Operation], dispatcher: Dispatcher, settings: Settings
+) -> dict[tuple[str, str], Endpoint]:
+    """An endpoint for every row of the table."""
+    return {
+        (operation.http.method, operation.http.path): OperationEndpoint(operation, dispatcher, settings)
+        for operation in operations
+    }

@@ -1,0 +1,82 @@
+"""The pages of the system itself: health, readiness, metrics, keys and the derived document."""
+
+import ipaddress
+from collections.abc import Awaitable, Callable, Mapping
+
+from hydrobit.errors import Code, Refused
+from hydrobit.settings import Settings
+from hydrobit.transport.http.shell import Answer, Endpoint, Request
+from hydrobit.transport.metrics import CONTENT_TYPE, Metrics
+from hydrobit.wire.envelope import encode
+
+Refuse = Callable[[Refused, str], Answer]
+
+
+class Page:
+    """A page whose content stays as it was made at the start."""
+
+    body_bytes_max = 0
+
+    def __init__(self, content: bytes, content_type: bytes = b"application/json") -> None:
+        self._answer = Answer(200, content, content_type)
+
+    async def answer(self, request: Request) -> Answer:
+        return self._answer
+
+
+class ReadyPage:
+    """200 while the store answers, 503 otherwise: what a load balancer asks."""
+
+    body_bytes_max = 0
+
+    def __init__(self, is_ready: Callable[[], Awaitable[bool]], refuse: Refuse) -> None:
+        self._is_ready, self._refuse = is_ready, refuse
+
+    async def answer(self, request: Request) -> Answer:
+        if await self._is_ready():
+            return Answer(200, encode({"status": "success", "data": {"ready": True}}))
+        return self._refuse(Refused(Code.unavailable, "The store does not answer."), request.path)
+
+
+class MetricsPage:
+    """The counts of this process, for callers on this machine unless a setting opens it."""
+
+    body_bytes_max = 0
+
+    def __init__(self, metrics: Metrics, refuse: Refuse, *, public: bool) -> None:
+        self._metrics, self._refuse, self._public = metrics, refuse, public
+
+    async def answer(self, request: Request) -> Answer:
+        if not self._public and not _is_loopback(request):
+            return self._refuse(Refused(Code.unknown_path, f"There is nothing at {request.path}."), request.path)
+        return Answer(200, self._metrics.text(), CONTENT_TYPE.encode())
+
+
+def _is_loopback(request: Request) -> bool:
+    """A caller on this machine. What a proxy forwards for others carries a header that says so."""
+    if b"x-forwarded-for" in request.headers or b"forwarded" in request.headers:
+        return False
+    try:
+        return ipaddress.ip_address(request.client).is_loopback
+    except ValueError:
+        return False
+
+
+def pages(
+    settings: Settings,
+    metrics: Metrics,
+    refuse: Refuse,
+    is_ready: Callable[[], Awaitable[bool]],
+    jwks: Mapping[str, object],
+    documents: Mapping[str, tuple[bytes, bytes]],
+) -> dict[tuple[str, str], Endpoint]:
+    """`documents` maps a path to its content and content type."""
+    found: dict[tuple[str, str], Endpoint] = {
+        ("GET", "/healthz"): Page(encode({"status": "success", "data": {"alive": True}})),
+        ("GET", "/readyz"): ReadyPage(is_ready, refuse),
+        ("GET", "/metrics"): MetricsPage(metrics, refuse, public=settings.metrics_public),
+        ("GET", "/.well-known/jwks.json"): Page(encode(jwks)),
+    }
+    for path, (content, content_type) in documents.items():
+        found["GET", path] = Page(content, content_type)
+    return found | {("HEAD", path): page for (_, path), page in found.items()}

@@ -1,0 +1,242 @@
+"""The ASGI shell: reads a request whole within its limits, finds the endpoint, writes the answer.
+
+It knows nothing of operations; the benchmark's echo runs in the same shell.
+"""
+
+import asyncio
+import gzip
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from starlette.routing import compile_path
+
+from hydrobit.errors import Code, Refused
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+GZIP_BYTES_MIN = 1_400
+"""A smaller answer fits into one packet; packing it gains nothing."""
+GZIP_LEVEL = 4
+GZIP_IN_THREAD_BYTES_MIN = 32_768
+_METHODS = b"GET, HEAD, POST, PATCH, OPTIONS"
+_SAFE_HEADERS: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, read whole. Header names are lower case."""
+
+    method: str
+    path: str
+    parameters: Mapping[str, str]
+    query: bytes
+    headers: Mapping[bytes, bytes]
+    authorizations: int
+    """How many Authorization headers there were."""
+    client: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+    content_type: bytes = b"application/json"
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+
+class Endpoint(Protocol):
+    """What answers at a path."""
+
+    body_bytes_max: int
+
+    async def answer(self, request: Request) -> Answer: ...
+
+
+class Routes:
+    """Endpoints by path and method. Fixed paths are found in a dictionary, templates in the order of the table."""
+
+    def __init__(self, endpoints: Mapping[tuple[str, str], Endpoint]) -> None:
+        self._fixed: dict[str, dict[str, Endpoint]] = {}
+        templates: dict[str, dict[str, Endpoint]] = {}
+        for (method, path), endpoint in endpoints.items():
+            (templates if "{" in path else self._fixed).setdefault(path, {})[method] = endpoint
+        self._templates = [(compile_path(path)[0], methods) for path, methods in templates.items()]
+
+    def find(self, path: str) -> tuple[Mapping[str, Endpoint], Mapping[str, str]] | None:
+        """The methods at a path and what its template took from it; one trailing slash is ignored."""
+        if len(path) > 1 and path.endswith("/"):
+            path = path[:-1]
+        methods = self._fixed.get(path)
+        if methods is not None:
+            return methods, {}
+        for pattern, methods in self._templates:
+            match = pattern.match(path)
+            if match is not None:
+                return methods, match.groupdict()
+        return None
+
+
+class Shell:
+    """The ASGI application. `refuse` turns what went wrong before an endpoint was reached into an answer."""
+
+    def __init__(
+        self, routes: Routes, refuse: Callable[[Refused, str], Answer], *, cors_origins: Sequence[str] = ("*",)
+    ) -> None:
+        self._routes, self._refuse = routes, refuse
+        self._any_origin = "*" in cors_origins
+        self._origins = frozenset(origin.encode() for origin in cors_origins)
+        self._headers = [*_SAFE_HEADERS, *([(b"access-control-allow-origin", b"*")] if self._any_origin else [])]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError("only HTTP is served here")
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        try:
+            answer = await self._answer(scope, headers, receive)
+        except Refused as refused:
+            answer = self._refuse(refused, scope["path"])
+        except _Gone:
+            return
+        await self._send(scope["method"], headers, answer, send)
+
+    async def _answer(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Answer:
+        method: str = scope["method"]
+        found = self._routes.find(scope["path"])
+        if found is None:
+            raise Refused(Code.unknown_path, f"There is nothing at {scope['path'][:200]}.")
+        methods, parameters = found
+        if method == "OPTIONS":
+            return Answer(204, b"", headers=[(b"allow", _allowed(methods)), *_preflight(headers)])
+        endpoint = methods.get(method)
+        if endpoint is None:
+            answer = self._refuse(Refused(Code.method_not_allowed, f"{method} is not one of its methods."), "")
+            return Answer(answer.status, answer.body, headers=[(b"allow", _allowed(methods)), *answer.headers])
+        body = await _read_body(headers, receive, endpoint.body_bytes_max)
+        pairs = scope["headers"]
+        authorizations = 1 if len(headers) == len(pairs) else sum(name == b"authorization" for name, _ in pairs)
+        client = scope["client"]
+        return await endpoint.answer(
+            Request(
+                method,
+                scope["path"],
+                parameters,
+                scope["query_string"],
+                headers,
+                authorizations,
+                client[0] if client else "",
+                body,
+            )
+        )
+
+    async def _send(self, method: str, request: dict[bytes, bytes], answer: Answer, send: Send) -> None:
+        body = b"" if method == "HEAD" else answer.body
+        headers: Headers = [*self._headers, *answer.headers]
+        if not self._any_origin:
+            headers += self._origin(request.get(b"origin"))
+        if len(body) >= GZIP_BYTES_MIN and b"gzip" in request.get(b"accept-encoding", b""):
+            body = await _pack(body)
+            headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
+        if answer.status != 204:
+            headers.append((b"content-length", b"%d" % len(body)))
+            if body:
+                headers.append((b"content-type", answer.content_type))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _origin(self, origin: bytes | None) -> Headers:
+        allowed = [(b"access-control-allow-origin", origin)] if origin is not None and origin in self._origins else []
+        return [*allowed, (b"vary", b"origin")]
+
+
+class _Gone(Exception):
+    """The client left before its request was whole."""
+
+
+def _allowed(methods: Mapping[str, Endpoint]) -> bytes:
+    return ", ".join([*sorted(methods), "OPTIONS"]).encode()
+
+
+def _preflight(headers: Mapping[bytes, bytes]) -> Headers:
+    if b"access-control-request-method" not in headers:
+        return []
+    return [
+        (b"access-control-allow-methods", _METHODS),
+        (b"access-control-allow-headers", b"authorization, content-type, content-encoding, x-api-key"),
+        (b"access-control-max-age", b"86400"),
+    ]
+
+
+async def _read_body(headers: Mapping[bytes, bytes], receive: Receive, bytes_max: int) -> bytes:
+    """The whole body, unpacked. Raises Refused, body_too_large or unsupported_content_type."""
+    length = headers.get(b"content-length")
+    if length is not None and len(length) < 20 and int(length) > bytes_max:
+        raise _too_large(bytes_max)
+    message = await receive()
+    if message["type"] != "http.request":
+        raise _Gone
+    body: bytes = message["body"]
+    if message["more_body"]:
+        body = await _read_rest(body, receive, bytes_max)
+    if len(body) > bytes_max:
+        raise _too_large(bytes_max)
+    coding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if coding == b"gzip" and body:
+        body = _unpack(body, bytes_max)
+    elif coding not in (b"", b"identity", b"gzip"):
+        raise Refused(Code.unsupported_content_type, "Content-Encoding must be gzip or left out.")
+    if body:
+        _check_content_type(headers.get(b"content-type", b""))
+    return body
+
+
+async def _read_rest(first: bytes, receive: Receive, bytes_max: int) -> bytes:
+    parts, length = [first], len(first)
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise _Gone
+        parts.append(message["body"])
+        length += len(message["body"])
+        if length > bytes_max:
+            raise _too_large(bytes_max)
+        if not message["more_body"]:
+            return b"".join(parts)
+
+
+def _unpack(packed: bytes, bytes_max: int) -> bytes:
+    """Unpacks gzip without ever holding more than the limit."""
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        body = unpacker.decompress(packed, bytes_max + 1)
+    except zlib.error as e:
+        raise Refused(Code.invalid_json, "The body is not valid gzip.") from e
+    if len(body) > bytes_max:
+        raise _too_large(bytes_max)
+    if not unpacker.eof or unpacker.unused_data:
+        raise Refused(Code.invalid_json, "The body is not one whole gzip member.")
+    return body
+
+
+async def _pack(body: bytes) -> bytes:
+    if len(body) < GZIP_IN_THREAD_BYTES_MIN:
+        return gzip.compress(body, GZIP_LEVEL, mtime=0)
+    return await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL, mtime=0)
+
+
+def _check_content_type(content_type: bytes) -> None:
+    kind = content_type.partition(b";")[0].strip().lower()
+    if kind not in (b"application/json", b"") and not (kind.startswith(b"application/") and kind.endswith(b"+json")):
+        raise Refused(Code.unsupported_content_type, "Content-Type must be application/json.")
+
+
+def _too_large(bytes_max: int) -> Refused:
+    return Refused(Code.body_too_large, f"The body may have at most {bytes_max} bytes, unpacked.")

@@ -1,0 +1,159 @@
+"""The field types that several shapes share, and how their texts and numbers are read.
+
+Numbers stay as the text that was sent (`Raw`) until `amounts` reads them exactly. An optional request field is null
+when it was left out; an optional answer field is UNSET and then not written.
+"""
+
+from functools import lru_cache
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Raw
+
+from hydrobit.errors import Code, Refused
+from hydrobit.kit import amounts, instants, texts
+
+NAME_LENGTH_MAX = 200
+NOTE_LENGTH_MAX = 2_000
+KEY_LENGTH_MAX = 200
+WORKER_ID_LENGTH_MAX = 64
+
+NOTHING = Raw(b"")
+"""A number or object that was left out."""
+
+
+def nothing() -> Raw:
+    return NOTHING
+
+
+def left_out(raw: Raw) -> bool:
+    """True when the field was not sent or is null."""
+    return raw is NOTHING or bytes(raw) in (b"", b"null")
+
+
+Auth0Id = Annotated[
+    str,
+    Meta(
+        description="The calling user; it must be the token's own.",
+        examples=["user_123456789"],
+    ),
+]
+Success = Annotated[str, Meta(examples=["success"])]
+Instant = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+
+
+def number(description: str = "", *, example: float | None = None, **schema: Any) -> Meta:
+    """Says of a `Raw` field that it is a JSON number, read exactly by `kit.amounts`."""
+    extra: dict[str, Any] = {"type": "number", **schema}
+    if description:
+        extra["description"] = description
+    if example is not None:
+        extra["examples"] = [example]
+    return Meta(extra_json_schema=extra)
+
+
+def said(description: str = "", *, example: str | None = None, **schema: Any) -> Meta:
+    """Description and example of a text field."""
+    return Meta(
+        description=description or None, examples=[example] if example else None, extra_json_schema=schema or None
+    )
+
+
+Ignored = Annotated[list[str], Meta(description="Names of request fields that are not known and were not stored.")]
+SessionId = Annotated[str, said(example="6507f1e3c9d8e2a4b1f9c3d5")]
+
+
+def invalid(field: str, sentence: object, **extra: object) -> Refused:
+    return Refused(Code.invalid_value, f"{field} {sentence}.", field=field, **extra)
+
+
+def missing(field: str) -> Refused:
+    return Refused(Code.missing_field, f"{field} is required.", field=field)
+
+
+def text(value: str, field: str, length_max: int = NAME_LENGTH_MAX) -> str:
+    """A required text, cleaned. Raises Refused when it is blank, too long or unsafe."""
+    try:
+        cleaned = texts.clean(value, length_max)
+    except ValueError as e:
+        raise invalid(field, e) from e
+    if not cleaned:
+        raise missing(field)
+    return cleaned
+
+
+def optional_text(value: str | None, field: str, length_max: int = NAME_LENGTH_MAX) -> str | None:
+    """A text that may be left out; blank counts as left out."""
+    if value is None or not value.strip():
+        return None
+    return text(value, field, length_max)
+
+
+@lru_cache(maxsize=65_536)
+def worker_id(value: str) -> str:
+    """A worker's business id: stripped, NFC, upper case, without a colon, 1 to 64 characters."""
+    cleaned = texts.clean(text(value, "workerId", WORKER_ID_LENGTH_MAX).upper(), WORKER_ID_LENGTH_MAX)
+    if ":" in cleaned:
+        raise invalid("workerId", "must not hold a colon")
+    return cleaned
+
+
+@lru_cache(maxsize=65_536)
+def worker_name(value: str) -> str:
+    return text(value, "worker_name")
+
+
+def key(value: str, field: str) -> str:
+    """A key or event id, kept to the letter: 1 to 200 characters, not blank."""
+    try:
+        exact = texts.exact(value, KEY_LENGTH_MAX)
+    except ValueError as e:
+        raise invalid(field, e) from e
+    if not exact or exact.isspace():
+        raise missing(field)
+    return exact
+
+
+def instant(value: str, field: str) -> int:
+    try:
+        return instants.read_instant(value)
+    except ValueError as e:
+        raise invalid(field, e) from e
+
+
+def amount(raw: Raw, field: str, least: int, most: int) -> int:
+    """Whole millionths between two bounds (in whole units, both allowed). Raises Refused, wrong_type for no number."""
+    sent = bytes(raw)
+    _number_only(sent, field)
+    try:
+        millionths = amounts.read_amount(sent)
+    except ValueError as e:
+        raise invalid(field, e) from e
+    if not least * amounts.MILLION <= millionths <= most * amounts.MILLION:
+        raise invalid(field, f"must lie between {least} and {most}")
+    return millionths
+
+
+def whole(raw: Raw, field: str, least: int, most: int) -> int:
+    """A whole number between two bounds; `12.0` is whole."""
+    millionths = amount(raw, field, least, most)
+    if millionths % amounts.MILLION:
+        raise invalid(field, "must be a whole number")
+    return millionths // amounts.MILLION
+
+
+def _number_only(sent: bytes, field: str) -> None:
+    if sent[:1] not in b"-0123456789":
+        kind = {b'"': "a text", b"{": "an object", b"[": "a list"}.get(sent[:1], "a boolean")
+        raise Refused(Code.wrong_type, f"{field} must be a JSON number, not {kind}.", field=field)
+
+
+def open_object(raw: Raw, field: str, bytes_max: int) -> dict[str, Any]:
+    """An object of any members, at most `bytes_max` long."""
+    sent = bytes(raw)
+    if not sent.startswith(b"{"):
+        raise Refused(Code.wrong_type, f"{field} must be an object.", field=field)
+    if len(sent) > bytes_max:
+        raise invalid(field, f"must have at most {bytes_max} bytes")
+    value: dict[str, Any] = msgspec.json.decode(sent)
+    return value

@@ -1,0 +1,164 @@
+"""Shapes of the production records."""
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
+
+from hydrobit.wire.fields import Auth0Id, Ignored, Instant, SessionId, Success, nothing, number, said
+
+WorkerId = Annotated[str, said("The worker's business id.", example="JS0315")]
+WorkerName = Annotated[str, said(example="John Smith")]
+Units = number(example=5, minimum=0, maximum=1_000_000, default=1)
+RecordedAt = Annotated[str, said(example="2025-10-19T14:30:00.000Z", format="date-time")]
+ClientEventId = Annotated[str, said("The client's id for this event.", example="evt_1234567890abcdef")]
+OwnKey = Annotated[str, said("The client's own key.", example="mobile-app-key-timestamp-123456")]
+DeviceSeq = number("The device's own gap-free number of the event.", type="integer", minimum=1)
+Evidence = Meta(
+    extra_json_schema={
+        "type": "object",
+        "additionalProperties": True,
+        "description": "gross, tare, scaleId, badgeId, latitude, longitude.",
+    }
+)
+RecordId = Annotated[str, said(example="rec_1234567890abcdef")]
+
+
+class BulkRecordInput(Struct):
+    """One count of a list; the user stands once beside the list."""
+
+    sessionId: SessionId
+    workerId: WorkerId
+    worker_name: WorkerName
+    recordedAtUtc: RecordedAt
+    clientEventId: ClientEventId
+    units: Annotated[Raw, Units] = field(default_factory=nothing)
+    idempotencyKey: OwnKey | None = None
+    auth0Id: Annotated[str, said("Not needed here; if sent, it has to be the caller.")] | None = None
+    deviceId: str | None = None
+    deviceSeq: Annotated[Raw, DeviceSeq] = field(default_factory=nothing)
+    sentAtUtc: Annotated[str, said("The device's clock at sending.", format="date-time")] | None = None
+    evidence: Annotated[Raw, Evidence] = field(default_factory=nothing)
+
+
+class RecordInput(Struct):
+    """One count of units for a worker."""
+
+    sessionId: SessionId
+    workerId: WorkerId
+    worker_name: WorkerName
+    recordedAtUtc: RecordedAt
+    clientEventId: ClientEventId
+    auth0Id: Auth0Id
+    units: Annotated[Raw, Units] = field(default_factory=nothing)
+    idempotencyKey: OwnKey | None = None
+    deviceId: str | None = None
+    deviceSeq: Annotated[Raw, DeviceSeq] = field(default_factory=nothing)
+    sentAtUtc: Annotated[str, said("The device's clock at sending.", format="date-time")] | None = None
+    evidence: Annotated[Raw, Evidence] = field(default_factory=nothing)
+
+
+class BulkInput(Struct):
+    """Many counts at once. The elements are read one by one, so that a mistyped one fails alone."""
+
+    auth0Id: Auth0Id
+    records: Annotated[list[Raw], Meta(description="The counts, at most 10,000.")]
+
+
+class VoidInput(Struct):
+    """Why a count is undone."""
+
+    auth0Id: Auth0Id
+    reason: Annotated[str, said("Why the count is undone.", example="Duplicate entry")]
+
+
+class RecordPreview(Struct, kw_only=True):
+    recordId: RecordId
+    sessionId: SessionId
+    workerId: Annotated[str, said(example="JS0315")]
+    units: Annotated[Raw, number(example=5)]
+
+
+class RecordCreatedData(Struct, kw_only=True):
+    payloadPreview: RecordPreview
+    idempotent: Annotated[bool, Meta(description="True on 200 (a repeat), false on 201.", examples=[True])]
+
+
+class RecordCreated(Struct, kw_only=True):
+    """The count as it stands in the ledger."""
+
+    status: Success = "success"
+    data: RecordCreatedData
+    ignored: Ignored | UnsetType = UNSET
+
+
+class BulkResult(Struct, kw_only=True):
+    """The outcome of one element."""
+
+    index: Annotated[int, Meta(ge=0, description="Place in the sent list.")]
+    statusCode: Annotated[int, Meta(description="201 counted, 200 repeat, 4xx or 5xx failed.", examples=[201])]
+    payloadPreview: RecordPreview | UnsetType = UNSET
+    idempotent: Annotated[bool, Meta(description="Only with 200.")] | UnsetType = UNSET
+    message: Annotated[str, said("Only on failure.")] | UnsetType = UNSET
+    error: Annotated[str, said("Only on failure.")] | UnsetType = UNSET
+    code: Annotated[str, said("Only on failure.")] | UnsetType = UNSET
+    clientEventId: Annotated[str, said("Echo of the element's event id where it could be read.")] | UnsetType = UNSET
+    held: bool | UnsetType = UNSET
+    heldId: str | UnsetType = UNSET
+    serverTime: Instant | UnsetType = UNSET
+    existing: dict[str, Any] | UnsetType = UNSET
+    ignored: Ignored | UnsetType = UNSET
+
+
+class BulkSummary(Struct, kw_only=True):
+    """`ok`, `duplicated` and `failed` add up to the number of elements."""
+
+    ok: Annotated[int, Meta(examples=[2])]
+    duplicated: Annotated[int, Meta(examples=[0])]
+    failed: Annotated[int, Meta(examples=[0])]
+
+
+class BulkOutcome(Struct, kw_only=True):
+    status: Success = "success"
+    results: list[BulkResult]
+    summary: BulkSummary
+    ignored: Ignored | UnsetType = UNSET
+
+
+class ProductionRecord(Struct, kw_only=True):
+    """A movement: a count, or the opposite movement of a void."""
+
+    recordId: RecordId
+    sessionId: SessionId
+    workerId: Annotated[str, said(example="JS0315")]
+    units: Annotated[Raw, number("Below zero for an opposite movement.", example=5)]
+    state: Annotated[
+        str, said("Whether the write has reached storage; an answer waits for it.", enum=["pending", "inserted"])
+    ] = "inserted"
+    voidOf: Annotated[str, said("Only on an opposite movement.")] | UnsetType = UNSET
+    voidedBy: Annotated[str, said("Only on a record that was undone.")] | UnsetType = UNSET
+    worker_name: str | UnsetType = UNSET
+    recordedAtUtc: Instant
+    receivedAtUtc: Instant
+
+
+class ProductionRecordEnvelope(Struct, kw_only=True):
+    status: Success = "success"
+    data: ProductionRecord
+
+
+class VoidPreview(Struct, kw_only=True):
+    recordId: Annotated[str, said("Id of the opposite record.", example="rec_void_9876543210")]
+    voidOf: Annotated[str, said("Id of the record that was undone.", example="rec_1234567890abcdef")]
+    idempotent: Annotated[bool, Meta(description="Only there, and true, when the call was a repeat.")] | UnsetType = (
+        UNSET
+    )
+
+
+class VoidData(Struct, kw_only=True):
+    payloadPreview: VoidPreview
+
+
+class VoidEnvelope(Struct, kw_only=True):
+    status: Success = "success"
+    data: VoidData
+    ignored: Ignored | UnsetType = UNSET
