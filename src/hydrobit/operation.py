@@ -31,6 +31,8 @@ __all__ = [
 
 
 class Role(StrEnum):
+    """What a user may do: an admin and a supervisor write, a viewer only reads."""
+
     admin = "admin"
     supervisor = "supervisor"
     viewer = "viewer"

@@ -26,6 +26,7 @@ def settings(**flags: Any) -> Settings:
 
 
 def now() -> int:
+    """The present instant, in milliseconds."""
     return SystemClock().now()
 
 

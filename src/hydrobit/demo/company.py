@@ -26,6 +26,8 @@ OTHER_SECTOR = "sector_901"
 
 @dataclass(frozen=True, slots=True)
 class CrewMember:
+    """A picker of the demo crew."""
+
     worker_id: str
     first_name: str
     last_name: str

@@ -11,14 +11,17 @@ _HEX16 = re.compile(r"[0-9a-f]{16}")
 
 
 def record_id(prefix: int, seq: int) -> str:
+    """The recordId of a count."""
     return f"rec_{prefix << 32 | seq:016x}"
 
 
 def void_id(prefix: int, seq: int) -> str:
+    """The recordId of a void."""
     return f"rec_void_{prefix << 32 | seq:016x}"
 
 
 def held_id(prefix: int, number: int) -> str:
+    """The heldId of a count that waits for review."""
     return f"held_{prefix << 32 | number:016x}"
 
 

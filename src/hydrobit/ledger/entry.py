@@ -13,6 +13,8 @@ GENESIS = bytes(canonical.DIGEST_BYTES)
 
 
 class Kind(IntEnum):
+    """What an entry says; the numbers stand in the chain and never change."""
+
     record = 1
     void = 2
     session_opened = 3

@@ -17,6 +17,7 @@ def require(tx: Transaction, company: int, project_id: str) -> Project:
 
 
 def require_sector(tx: Transaction, company: int, project_id: str, sector_id: str) -> None:
+    """Raises Refused, sector_not_found, also for another project's."""
     if not store.has_sector(tx, company, project_id, sector_id):
         raise Refused(Code.sector_not_found, f"Project {project_id} has no sector {sector_id}.", field="sectorId")
 

@@ -211,8 +211,8 @@ OPERATIONS = (
         summary="Open a session",
         description=(
             "Opens a day's session for one project and one sector. The company comes from the caller, the zone from "
-            "the project; the opening instant is turned into a day in that zone. At most one open session may exist for "
-            "a company, project, day and sector together. What is left out is taken from the project."
+            "the project; the opening instant is turned into a day in that zone. At most one open session may exist "
+            "for a company, project, day and sector together. What is left out is taken from the project."
         ),
         http=Http("POST", PATH, {200: "The session that this `localId` opened before.", 201: "Opened."}),
         handler=open_session,

@@ -79,12 +79,14 @@ def change(body: SessionChange, ignored: tuple[str, ...]) -> Change:
 
 
 def hours(raw: msgspec.Raw) -> int:
+    """A session's greatest length, 1 to 72 hours."""
     if fields.left_out(raw):
         raise fields.missing("maxDurationHours")
     return fields.whole(raw, "maxDurationHours", HOURS_MIN, HOURS_MAX)
 
 
 def clock_ahead(field: str, ahead_hours_max: int, now: int) -> Refused:
+    """The refusal of an instant that the server's clock will not reach for hours."""
     return Refused(
         Code.clock_ahead,
         f"{field} lies more than {ahead_hours_max} hours ahead of the server's clock.",

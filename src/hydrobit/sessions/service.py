@@ -196,15 +196,18 @@ def view(tx: Transaction, session: Session, *, with_workers: bool = False) -> Se
 
 
 def require_open(session: Session, now: int) -> None:
+    """Raises Refused, session_closed."""
     if not session.is_open(now):
         raise closed(session.closed_at or session.expires_at, session.closed_reason or "expired")
 
 
 def closed(closed_at: int, reason: str, **extra: object) -> Refused:
+    """The refusal of what comes after a close."""
     return Refused(Code.session_closed, f"The session was closed at {write_instant(closed_at)} ({reason}).", **extra)
 
 
 def not_found(session_id: str) -> Refused:
+    """The refusal for an unknown session, and for another company's."""
     return Refused(Code.session_not_found, f"There is no session {session_id}.", field="sessionId")
 
 

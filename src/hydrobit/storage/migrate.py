@@ -24,6 +24,8 @@ _APPLIED = Query(
 
 @dataclass(frozen=True, slots=True)
 class Migration:
+    """One numbered text."""
+
     version: int
     name: str
     statements: tuple[str, ...]

@@ -23,6 +23,7 @@ NOTHING = Raw(b"")
 
 
 def nothing() -> Raw:
+    """The default of a number or object that may be left out."""
     return NOTHING
 
 
@@ -64,10 +65,12 @@ SessionId = Annotated[str, said(example="6507f1e3c9d8e2a4b1f9c3d5")]
 
 
 def invalid(field: str, sentence: object, **extra: object) -> Refused:
+    """The refusal of a value; the sentence goes on after the field's name."""
     return Refused(Code.invalid_value, f"{field} {sentence}.", field=field, **extra)
 
 
 def missing(field: str) -> Refused:
+    """The refusal of a field that was left out, null or blank."""
     return Refused(Code.missing_field, f"{field} is required.", field=field)
 
 
@@ -100,6 +103,7 @@ def worker_id(value: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def worker_name(value: str) -> str:
+    """A worker's name as captured with a count."""
     return text(value, "worker_name")
 
 
@@ -115,6 +119,7 @@ def key(value: str, field: str) -> str:
 
 
 def instant(value: str, field: str) -> int:
+    """Milliseconds since 1970 of a sent instant. Raises Refused."""
     try:
         return instants.read_instant(value)
     except ValueError as e:

@@ -47,6 +47,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """What goes back; the shell adds the lengths and the headers that every answer carries."""
+
     status: int
     body: bytes
     content_type: bytes = b"application/json"
