@@ -1,6 +1,5 @@
 """`serve` and `demo`: the commands that run a server."""
 
-import asyncio
 import ipaddress
 import logging
 import sys
@@ -26,24 +25,28 @@ def serve(
     demo: Annotated[bool, Parameter(help="Add the demo company to an empty store; on this machine only.")] = False,
 ) -> None:
     """Run the server until it is told to stop."""
+    import uvloop
+
     from hydrobit import app as house
 
     chosen = settings(host=host, port=port, data=data)
     if demo:
         add_demo_company(chosen)
     log_json(chosen)
-    asyncio.run(house.serve(chosen, started=lambda port: print(f"http://{chosen.host}:{port}", flush=True)))
+    uvloop.run(house.serve(chosen, started=lambda port: print(f"http://{chosen.host}:{port}", flush=True)))
 
 
 @app.command
 def demo(*, host: Host = None, port: Port = None, data: Data = None) -> None:
     """Play a harvest morning through the public API, then serve until Ctrl-C."""
+    import uvloop
+
     from hydrobit.demo import morning
 
     chosen = settings(host=host, port=port, data=data)
     add_demo_company(chosen)
     log_json(chosen)
-    asyncio.run(morning.serve_and_play(chosen))
+    uvloop.run(morning.serve_and_play(chosen))
 
 
 def add_demo_company(chosen: Settings) -> None:
