@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 
 import httpx
+import msgspec
 import structlog
 import yaml
 
@@ -151,7 +152,7 @@ def _http_server(
         except StoreError:
             return False
 
-    described = document(catalog.OPERATIONS, version("hydrobit"))
+    described = encode(document(catalog.OPERATIONS, version("hydrobit")))
     routes = Routes(
         endpoints(catalog.OPERATIONS, dispatcher, settings)
         | pages(
@@ -161,17 +162,19 @@ def _http_server(
             is_ready,
             own_key.public_jwks() if own_key else {"keys": []},
             {
-                "/openapi.json": (encode(described), b"application/json"),
-                "/openapi.yaml": (
-                    yaml.safe_dump(described, sort_keys=False, allow_unicode=True).encode(),
-                    b"application/yaml",
-                ),
+                "/openapi.json": (described, b"application/json"),
+                "/openapi.yaml": (_as_yaml(described), b"application/yaml"),
             },
         )
     )
     server = build(Shell(routes, refuse, cors_origins=settings.cors_origins), settings, refuse, started)
     metrics.connections = lambda: server.connection_count
     return server
+
+
+def _as_yaml(text: bytes) -> bytes:
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return yaml.dump(msgspec.json.decode(text), Dumper=dumper, sort_keys=False, allow_unicode=True).encode()
 
 
 def _answers(tx: Transaction) -> bool:

@@ -148,6 +148,7 @@ def build(
         host=settings.host,
         port=settings.port,
         loop="uvloop",
+        proxy_headers=False,
         http=protocol,
         ws="none",
         lifespan="off",
