@@ -58,7 +58,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         directory.prepare(settings.data)
         stack.callback(directory.lock(settings.data).close)
-        bring_up(settings, clock, random)
+        bring_up(settings, clock, lambda tx, now: _begin_life(tx, now, random))
 
         engine = SqliteEngine(
             settings.data / directory.DATABASE,
@@ -100,19 +100,22 @@ async def serve(
         log.info("stopping")
 
 
-def bring_up(settings: Settings, clock: Clock, random: Callable[[int], bytes] = os.urandom) -> list[str]:
+def bring_up(
+    settings: Settings, clock: Clock, begin_life: Callable[[Transaction, int], None] | None = None
+) -> list[str]:
     """Migrates the store of the data directory and returns the names of what was applied; safe to repeat."""
     store = directory.open_store(settings.data, busy_ms_max=settings.store_busy_ms_max)
-
-    def renew(tx: Transaction) -> None:
-        prefixes = {company: new_prefix(random) for company in ledger.companies(tx)}
-        ledger.renew_prefixes(tx, prefixes)
-
     try:
-        applied = store.write(directory.bring_up, clock.now(), renew)
+        applied = store.write(directory.bring_up, clock.now(), begin_life)
     finally:
         store.close()
     return [migration.name for migration in applied]
+
+
+def _begin_life(tx: Transaction, now: int, random: Callable[[int], bytes]) -> None:
+    """Gives every company of a restored backup a new prefix for its ids."""
+    for company in ledger.companies(tx):
+        ledger.begin_life(tx, company, new_prefix(random), now)
 
 
 def new_prefix(random: Callable[[int], bytes]) -> int:

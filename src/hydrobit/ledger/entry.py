@@ -10,6 +10,8 @@ FORMAT = b"\x01"
 """Version of the canonical bytes below; a change of the columns or of their order is a new version."""
 GENESIS = bytes(canonical.DIGEST_BYTES)
 """The link before the first entry of a company."""
+SYSTEM = "system"
+"""The actor of what no user asked for."""
 
 
 class Kind(IntEnum):
@@ -26,6 +28,8 @@ class Kind(IntEnum):
     """Reserved: held work that was approved after its session's close."""
     adjustment = 8
     """Reserved: a correction by the payroll office."""
+    restored = 9
+    """The store was restored from a backup; from here on ids carry the entry's prefix."""
 
 
 class Source(IntEnum):

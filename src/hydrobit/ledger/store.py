@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hydrobit.errors import StoreError
 from hydrobit.kit import canonical
-from hydrobit.ledger.entry import GENESIS, Entry, Head, entry_id
+from hydrobit.ledger.entry import GENESIS, SYSTEM, Entry, Head, Kind, Source, entry_id
 from hydrobit.storage import queries
 from hydrobit.storage.engine import Row, Transaction
 
@@ -34,10 +34,13 @@ def move_head(tx: Transaction, head: Head) -> None:
     )
 
 
-def renew_prefixes(tx: Transaction, prefixes: dict[int, int]) -> None:
-    """Gives each company a new prefix, so that a restored store never repeats an id."""
-    for company, prefix in prefixes.items():
-        tx.run(sql.renew_prefix, company=company, prefix=prefix)
+def begin_life(tx: Transaction, company: int, prefix: int, now: int) -> None:
+    """Gives a company's ids a new prefix, so that a restored store never repeats one; an entry says so in the chain."""
+    tx.run(sql.renew_prefix, company=company, prefix=prefix)
+    head = lock_head(tx, company)
+    row = head.next_row(Kind.restored, 0, actor=SYSTEM, source=Source.system, recorded_at=now, received_at=now)
+    insert(tx, [row])
+    move_head(tx, head)
 
 
 def companies(tx: Transaction) -> list[int]:

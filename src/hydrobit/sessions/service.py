@@ -12,15 +12,13 @@ from hydrobit.kit import canonical, ids
 from hydrobit.kit.instants import HOUR_MS, local_day, write_instant
 from hydrobit.ledger import read as sums
 from hydrobit.ledger import store as ledger
-from hydrobit.ledger.entry import Head, Kind, Source
+from hydrobit.ledger.entry import SYSTEM, Head, Kind, Source
 from hydrobit.operation import Caller
 from hydrobit.projects import service as projects
 from hydrobit.sessions import store
 from hydrobit.sessions.reading import Change, Opening
 from hydrobit.sessions.store import Session, Terms
 from hydrobit.storage.engine import Transaction
-
-SYSTEM = "system"
 
 
 class SessionView(msgspec.Struct, frozen=True):

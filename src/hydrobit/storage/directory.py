@@ -49,14 +49,20 @@ def open_store(path: Path, *, busy_ms_max: int, checkpoints: bool = False) -> Sq
     return SqliteStore(prepare(path) / DATABASE, busy_ms_max=busy_ms_max, checkpoints=checkpoints)
 
 
-def bring_up(tx: Transaction, now: int, renew: Callable[[Transaction], None]) -> list[Migration]:
-    """Migrates the store, and lets a restored backup begin a new life: `renew` gives every company a new id prefix."""
+def bring_up(
+    tx: Transaction, now: int, begin_life: Callable[[Transaction, int], None] | None = None
+) -> list[Migration]:
+    """Migrates the store; with `begin_life`, which gives every company a new id prefix, a backup becomes a store.
+
+    Only a server hands it over: what merely looks at a backup must leave it one, or two stores restored from it would
+    give the same ids.
+    """
     applied = migrate(tx, now)
     row = tx.one(_STORE)
     if row is None:
         tx.run(_ADD_STORE, now=now)
-    elif row[0]:
-        renew(tx)
+    elif row[0] and begin_life is not None:
+        begin_life(tx, now)
         tx.run(_MARK_STORE)
     return applied
 
