@@ -12,7 +12,8 @@ HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SHAPE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)", re.ASCII)
+_SHAPE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?[0-5]\d)", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def read_instant(text: str) -> int:
@@ -51,9 +52,8 @@ def write_day(day: str) -> str:
 def read_day(text: str) -> str:
     """A calendar day, `2025-10-19`. Raises ValueError with a sentence for the caller."""
     try:
-        day = date.fromisoformat(text) if len(text) == 10 else None
+        if _DAY.fullmatch(text) is not None:
+            return date.fromisoformat(text).isoformat()
     except ValueError:
-        day = None
-    if day is None:
-        raise ValueError("must be a calendar day such as 2025-10-19")
-    return day.isoformat()
+        pass  # the calendar has no such day
+    raise ValueError("must be a calendar day such as 2025-10-19")

@@ -13,6 +13,7 @@ T = TypeVar("T", bound=Struct)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MISSING = re.compile(r"Object missing required field `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
 _WRONG = re.compile(r"Expected `([^`]+)`, got `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
+_names = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _OTHER = re.compile(r"(.+?)(?: - at `\$\.?([^`]*)`)?")
 _WORDS = {"str": "a text", "int": "a whole number", "object": "an object", "array": "a list", "bool": "a boolean"}
 
@@ -41,8 +42,7 @@ class Body(Generic[T]):
     def _decode_carefully(self, body: bytes) -> tuple[T, tuple[str, ...]]:
         body = body.removeprefix(_BYTE_ORDER_MARK)
         try:
-            everything = msgspec.json.decode(body)
-            return self._lenient.decode(body), tuple(self._unknown(everything))
+            return self._lenient.decode(body), tuple(self._unknown(body))
         except RecursionError as e:
             raise Refused(Code.invalid_json, "The body is nested too deeply.") from e
         except msgspec.ValidationError as e:
@@ -50,15 +50,15 @@ class Body(Generic[T]):
         except (msgspec.DecodeError, UnicodeDecodeError) as e:
             raise Refused(Code.invalid_json, f"{_sentence(str(e))} Send UTF-8 JSON.") from e
 
-    def _unknown(self, everything: Any) -> list[str]:
-        if not isinstance(everything, dict):
-            return []
-        known = {field.encode_name for field in msgspec.structs.fields(self.shape)}
-        unknown = [name for name in everything if name not in known]
+    def _unknown(self, body: bytes) -> list[str]:
+        """The names of members that the shape lacks; whatever stands in them is passed over unread."""
+        body.decode()  # what is passed over must be UTF-8 too
+        members = _names.decode(body)
+        unknown = [name for name in members if name not in _members(self.shape)]
         for name, inner in self._nested.items():
-            if isinstance(value := everything.get(name), dict):
-                inner_names = {field.encode_name for field in msgspec.structs.fields(inner)}
-                unknown += [f"{name}.{member}" for member in value if member not in inner_names]
+            value = bytes(members.get(name, b"null"))
+            if value != b"null":
+                unknown += [f"{name}.{member}" for member in _names.decode(value) if member not in _members(inner)]
         return unknown
 
 
@@ -68,13 +68,22 @@ def refusal(message: str) -> Refused:
         field = f"{match[2]}.{match[1]}" if match[2] else match[1]
         return Refused(Code.missing_field, f"{field} is required.", field=field)
     if match := _WRONG.fullmatch(message):
-        field = match[3] or "the body"
         if match[2] == "null":
-            return Refused(Code.missing_field, f"{field} is required, not null.", field=field)
-        return Refused(Code.wrong_type, f"{field} must be {_word(match[1])}, not {_word(match[2])}.", field=field)
+            return _at(match[3], Code.missing_field, "is required, not null.")
+        return _at(match[3], Code.wrong_type, f"must be {_word(match[1])}, not {_word(match[2])}.")
     match = _OTHER.fullmatch(message)
     assert match is not None
-    return Refused(Code.invalid_value, f"{match[2] or 'the body'}: {_sentence(match[1])}", field=match[2] or "")
+    return _at(match[2], Code.invalid_value, f"cannot be used: {_sentence(match[1])}")
+
+
+def _at(field: str | None, code: Code, sentence: str) -> Refused:
+    if not field:
+        return Refused(code, f"The body {sentence}")
+    return Refused(code, f"{field} {sentence}", field=field)
+
+
+def _members(shape: type[Struct]) -> tuple[str, ...]:
+    return shape.__struct_encode_fields__
 
 
 def _word(name: str) -> str:

@@ -17,6 +17,7 @@ NAME_LENGTH_MAX = 200
 NOTE_LENGTH_MAX = 2_000
 KEY_LENGTH_MAX = 200
 WORKER_ID_LENGTH_MAX = 64
+OBJECT_DEPTH_MAX = 16
 
 NOTHING = Raw(b"")
 """A number or object that was left out."""
@@ -94,8 +95,8 @@ def optional_text(value: str | None, field: str, length_max: int = NAME_LENGTH_M
 
 @lru_cache(maxsize=65_536)
 def worker_id(value: str) -> str:
-    """A worker's business id: stripped, NFC, upper case, without a colon, 1 to 64 characters."""
-    cleaned = texts.clean(text(value, "workerId", WORKER_ID_LENGTH_MAX).upper(), WORKER_ID_LENGTH_MAX)
+    """A worker's business id: stripped, NFC, upper case, without a colon, 1 to 64 characters (in upper case too)."""
+    cleaned = text(text(value, "workerId", WORKER_ID_LENGTH_MAX).upper(), "workerId", WORKER_ID_LENGTH_MAX)
     if ":" in cleaned:
         raise invalid("workerId", "must not hold a colon")
     return cleaned
@@ -154,11 +155,36 @@ def _number_only(sent: bytes, field: str) -> None:
 
 
 def open_object(raw: Raw, field: str, bytes_max: int) -> dict[str, Any]:
-    """An object of any members, at most `bytes_max` long."""
+    """An object of any members, at most `bytes_max` long and `OBJECT_DEPTH_MAX` deep. Raises Refused."""
     sent = bytes(raw)
     if not sent.startswith(b"{"):
         raise Refused(Code.wrong_type, f"{field} must be an object.", field=field)
     if len(sent) > bytes_max:
         raise invalid(field, f"must have at most {bytes_max} bytes")
-    value: dict[str, Any] = msgspec.json.decode(sent)
+    try:
+        value: dict[str, Any] = msgspec.json.decode(sent)
+    except RecursionError as e:
+        raise _too_deep(field) from e
+    except UnicodeDecodeError as e:
+        raise Refused(Code.invalid_json, f"{field} is not UTF-8.", field=field) from e
+    except msgspec.DecodeError as e:
+        raise invalid(field, "holds a number that is too large") from e
+    if _is_deeper(value, OBJECT_DEPTH_MAX):
+        raise _too_deep(field)
     return value
+
+
+def _is_deeper(value: object, depth_max: int) -> bool:
+    layer = [value]
+    for _ in range(depth_max):
+        layer = [
+            inner
+            for outer in layer
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return any(isinstance(inner, dict | list) for inner in layer)
+
+
+def _too_deep(field: str) -> Refused:
+    return invalid(field, f"may be nested at most {OBJECT_DEPTH_MAX} deep")
