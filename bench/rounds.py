@@ -28,8 +28,7 @@ from bench.plan import (
 from bench.processes import Cores
 from bench.report import Sample
 from bench.subjects import Subject
-
-STORE_FILE = "hydrobit.sqlite"
+from hydrobit.storage.directory import DATABASE
 
 
 @dataclass(slots=True)
@@ -92,13 +91,13 @@ class Rounds:
                 self._bulk_once(ours, batch)
         if "raw" in self.plan.parts:
             for batch in RAW_BATCHES:
-                self._raw_once(data / STORE_FILE, folder / f"raw-{batch}.sqlite", batch)
+                self._raw_once(data / DATABASE, folder / f"raw-{batch}.sqlite", batch)
 
     def _bulk_once(self, ours: Subject, batch: int) -> None:
         sessions = ours.open_sessions()
         target = wrk.Target(ours.server.url, ours.token, sessions)
         acknowledged = 0
-        for seconds in (self.plan.warm_up_seconds, self.plan.seconds):
+        for seconds in (2 * self.plan.warm_up_seconds, self.plan.bulk_seconds):
             run = wrk.bulk(
                 target,
                 batch=batch,

@@ -6,6 +6,7 @@ import gc
 from dataclasses import replace
 from typing import Any, Literal
 
+from hydrobit.app import GC_YOUNG_OBJECTS
 from hydrobit.errors import Refused
 from hydrobit.settings import Settings
 from hydrobit.transport.http import server
@@ -18,6 +19,7 @@ def serve(app: Any, port: int, *, lifespan: Literal["on", "off"] = "off") -> Non
     running.config.lifespan = lifespan
     gc.collect()
     gc.freeze()
+    gc.set_threshold(GC_YOUNG_OBJECTS, 20, 100)
     running.run()
 
 
