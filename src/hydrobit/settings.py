@@ -67,6 +67,11 @@ class Settings:
         """Own tokens are believed unless an OIDC issuer is set and `local_tokens` is off."""
         return self.local_tokens or not self.oidc_issuer
 
+    def address(self, port: int) -> str:
+        """Where the server is found; `port` is the one it listens on, which a setting of 0 leaves open."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{port}"
+
 
 def load(environment: Mapping[str, str] = os.environ, **flags: Any) -> Settings:
     """Defaults, then HYDROBIT_* variables, then the flags that are not None.

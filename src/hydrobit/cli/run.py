@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+import socket
 import sys
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from cyclopts import Parameter
 
 from hydrobit.cli import app
 from hydrobit.cli.common import Data, now, settings
-from hydrobit.errors import SettingError
+from hydrobit.errors import SettingError, StoreError
 from hydrobit.settings import Settings
 
 Host = Annotated[str | None, Parameter(name="--host", help="The address to listen at (HYDROBIT_HOST).")]
@@ -30,10 +31,11 @@ def serve(
     from hydrobit import app as house
 
     chosen = settings(host=host, port=port, data=data)
+    require_free_port(chosen)
     if demo:
         add_demo_company(chosen)
     log_json(chosen)
-    uvloop.run(house.serve(chosen, started=lambda port: print(f"http://{chosen.host}:{port}", flush=True)))
+    uvloop.run(house.serve(chosen, started=lambda port: print(chosen.address(port), flush=True)))
 
 
 @app.command
@@ -44,17 +46,41 @@ def demo(*, host: Host = None, port: Port = None, data: Data = None) -> None:
     from hydrobit.demo import morning
 
     chosen = settings(host=host, port=port, data=data)
-    add_demo_company(chosen)
+    require_free_port(chosen)
+    if not add_demo_company(chosen):
+        raise StoreError(f"the store in {chosen.data} holds other companies, not the demo's; choose one with --data")
     log_json(chosen)
     uvloop.run(morning.serve_and_play(chosen))
 
 
-def add_demo_company(chosen: Settings) -> None:
-    """Adds the demo company to an empty store. Raises SettingError off loopback: its users are known to everyone."""
+def require_free_port(chosen: Settings) -> None:
+    """Asks for the port before anything is made. Raises SettingError when the address cannot be listened at."""
+    try:
+        found = socket.getaddrinfo(chosen.host, chosen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as e:
+        raise SettingError(f"the host {chosen.host} cannot be found: {e.strerror}") from e
+    for family, kind, protocol, _, address in found:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except OSError as e:
+                raise SettingError(
+                    f"{chosen.address(chosen.port)} cannot be served: {e.strerror}; "
+                    "stop what runs there, perhaps another Hydrobit, or choose another address with --port or --host"
+                ) from e
+
+
+def add_demo_company(chosen: Settings) -> bool:
+    """Adds the demo company to an empty store, and says whether its admin is there.
+
+    Raises SettingError off loopback: its users are known to everyone.
+    """
     import os
 
     from hydrobit import app as house
-    from hydrobit.demo.company import add_demo
+    from hydrobit.demo.company import ADMIN, COMPANY, add_demo
+    from hydrobit.identity import store as identity
     from hydrobit.kit.clock import SystemClock
     from hydrobit.storage import directory
 
@@ -65,6 +91,8 @@ def add_demo_company(chosen: Settings) -> None:
     store = directory.open_store(chosen.data, busy_ms_max=chosen.store_busy_ms_max)
     try:
         store.write(add_demo, now(), os.urandom)
+        admin = store.read(identity.user, ADMIN)
+        return admin is not None and admin.company_id == COMPANY
     finally:
         store.close()
 
