@@ -205,6 +205,7 @@ WRITE_ERRORS = (
     Code.session_not_found,
     Code.not_owner,
     Code.session_closed,
+    Code.busy,
 )
 _EVENT = {
     "sessionId": "6507f1e3c9d8e2a4b1f9c3d5",
@@ -267,7 +268,7 @@ OPERATIONS = (
         answer=BulkOutcome,
         roles=WRITERS,
         repeat=Repeat.by_key,
-        errors=(Code.too_many_records,),
+        errors=(Code.too_many_records, Code.busy),
         body_limit="bulk_body_bytes_max",
         request_examples={
             "twoEvents": {
@@ -348,7 +349,7 @@ OPERATIONS = (
         answer=VoidEnvelope,
         roles=WRITERS,
         repeat=Repeat.by_state,
-        errors=(Code.record_not_found, Code.not_owner, Code.session_closed, Code.record_is_void),
+        errors=(Code.record_not_found, Code.not_owner, Code.session_closed, Code.record_is_void, Code.busy),
         parameters=(RECORD_ID,),
         request_examples={"duplicate": {"auth0Id": "user_123456789", "reason": "Duplicate entry"}},
         answer_examples={

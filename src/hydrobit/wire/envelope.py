@@ -1,12 +1,12 @@
 """The envelope of every answer (contract, "The envelope")."""
 
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hydrobit.errors import CATALOGUE, Refused
-from hydrobit.wire.fields import Instant
+from hydrobit.wire.fields import UNPROMISED, Instant, said
 
 encode = msgspec.json.Encoder().encode
 
@@ -16,16 +16,38 @@ SUCCESS = "success"
 class Error(Struct, kw_only=True):
     """The one body of every answer that is not a success."""
 
-    status: str = "error"
-    message: str
-    error: str
-    code: str
-    requestId: str
-    field: str | UnsetType = UNSET
-    serverTime: Instant | UnsetType = UNSET
-    existing: dict[str, Any] | UnsetType = UNSET
-    held: bool | UnsetType = UNSET
-    heldId: str | UnsetType = UNSET
+    schema: ClassVar[dict[str, Any]] = {
+        "example": {
+            "status": "error",
+            "message": "Error message description",
+            "error": "Detailed error information",
+        }
+    }
+
+    status: Annotated[str, said(example="error")] = "error"
+    message: Annotated[str, said("Short text.", example="Error message description")]
+    error: Annotated[
+        str, said("Longer text: which field, which value, what to do.", example="Detailed error information")
+    ]
+    code: Annotated[str, said("A stable word to branch on.", example="session_closed", **UNPROMISED)]
+    requestId: Annotated[str, said("Where to find the call in the server's log.", **UNPROMISED)]
+    field: Annotated[str, said("The field that is wrong.")] | UnsetType = UNSET
+    serverTime: Annotated[Instant, said("With `clock_ahead`: the server's clock.")] | UnsetType = UNSET
+    existing: (
+        Annotated[
+            dict[str, Any],
+            Meta(description="With 409: the record or session that stands in the way, where the caller may see it."),
+        ]
+        | UnsetType
+    ) = UNSET
+    held: (
+        Annotated[
+            bool,
+            Meta(description="True when the refused record is kept for review and the client may forget it."),
+        ]
+        | UnsetType
+    ) = UNSET
+    heldId: Annotated[str, said("Of the record that is kept.")] | UnsetType = UNSET
 
 
 def error(refused: Refused, request_id: str) -> Error:

@@ -2,13 +2,16 @@
 
 Numbers stay as the text that was sent (`Raw`) until `amounts` reads them exactly. An optional request field is null
 when it was left out; an optional answer field is UNSET and then not written.
+
+What the derived documents say of a field stands beside it as `Meta`; it checks nothing. A shape may carry `schema`,
+members of its JSON schema that no single field can say.
 """
 
 from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Raw
+from msgspec import Meta, Raw, Struct
 
 from hydrobit.errors import Code, Refused
 from hydrobit.kit import amounts, instants, texts
@@ -18,6 +21,12 @@ NOTE_LENGTH_MAX = 2_000
 KEY_LENGTH_MAX = 200
 WORKER_ID_LENGTH_MAX = 64
 OBJECT_DEPTH_MAX = 16
+
+SHAPE = "shape"
+PROMISED = "x-promised"
+UNPROMISED: dict[str, Any] = {PROMISED: False}
+"""Marks a field that is always written, and yet is not `required` in the documents: the published example lacks it, and
+an example has to fit its schema."""
 
 NOTHING = Raw(b"")
 """A number or object that was left out."""
@@ -61,8 +70,18 @@ def said(description: str = "", *, example: str | None = None, **schema: Any) ->
     )
 
 
+def element(shape: type[Struct]) -> Meta:
+    """Says of a `Raw` element which shape it is read as later."""
+    return Meta(extra_json_schema={"$ref": f"#/components/schemas/{shape.__name__}"}, extra={SHAPE: shape})
+
+
+NAME: dict[str, Any] = {"minLength": 1, "maxLength": NAME_LENGTH_MAX}
+NOTE: dict[str, Any] = {"maxLength": NOTE_LENGTH_MAX}
+KEY: dict[str, Any] = {"minLength": 1, "maxLength": KEY_LENGTH_MAX}
+"""Lengths as the documents tell them; `text` and `key` hold to them."""
+
 Ignored = Annotated[list[str], Meta(description="Names of request fields that are not known and were not stored.")]
-SessionId = Annotated[str, said(example="6507f1e3c9d8e2a4b1f9c3d5")]
+SessionId = Annotated[str, said(example="6507f1e3c9d8e2a4b1f9c3d5", **NAME)]
 
 
 def invalid(field: str, sentence: object, **extra: object) -> Refused:

@@ -4,14 +4,41 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
-from hydrobit.wire.fields import Auth0Id, Ignored, Instant, SessionId, Success, nothing, number, said
+from hydrobit.wire.fields import (
+    KEY,
+    NAME,
+    NOTE,
+    UNPROMISED,
+    WORKER_ID_LENGTH_MAX,
+    Auth0Id,
+    Ignored,
+    Instant,
+    SessionId,
+    Success,
+    element,
+    nothing,
+    number,
+    said,
+)
 
-WorkerId = Annotated[str, said("The worker's business id.", example="JS0315")]
-WorkerName = Annotated[str, said(example="John Smith")]
-Units = number(example=5, minimum=0, maximum=1_000_000, default=1)
+WorkerId = Annotated[
+    str,
+    said(
+        "The worker's business id. Letters count as upper case.",
+        example="JS0315",
+        minLength=1,
+        maxLength=WORKER_ID_LENGTH_MAX,
+        pattern="^[^:]*$",
+    ),
+]
+WorkerName = Annotated[
+    str, said("Evidence as captured: a repeat may bring another spelling.", example="John Smith", **NAME)
+]
+Units = number("At most 6 decimals.", example=5, minimum=0, maximum=1_000_000, default=1)
 RecordedAt = Annotated[str, said(example="2025-10-19T14:30:00.000Z", format="date-time")]
-ClientEventId = Annotated[str, said("The client's id for this event.", example="evt_1234567890abcdef")]
-OwnKey = Annotated[str, said("The client's own key.", example="mobile-app-key-timestamp-123456")]
+ClientEventId = Annotated[str, said("The client's id for this event.", example="evt_1234567890abcdef", **KEY)]
+OwnKey = Annotated[str, said("The client's own key.", example="mobile-app-key-timestamp-123456", **KEY)]
+DeviceId = Annotated[str, said("The device that counted; needed beside `deviceSeq`.", maxLength=NAME["maxLength"])]
 DeviceSeq = number("The device's own gap-free number of the event.", type="integer", minimum=1)
 Evidence = Meta(
     extra_json_schema={
@@ -34,7 +61,7 @@ class BulkRecordInput(Struct):
     units: Annotated[Raw, Units] = field(default_factory=nothing)
     idempotencyKey: OwnKey | None = None
     auth0Id: Annotated[str, said("Not needed here; if sent, it has to be the caller.")] | None = None
-    deviceId: str | None = None
+    deviceId: DeviceId | None = None
     deviceSeq: Annotated[Raw, DeviceSeq] = field(default_factory=nothing)
     sentAtUtc: Annotated[str, said("The device's clock at sending.", format="date-time")] | None = None
     evidence: Annotated[Raw, Evidence] = field(default_factory=nothing)
@@ -51,7 +78,7 @@ class RecordInput(Struct):
     auth0Id: Auth0Id
     units: Annotated[Raw, Units] = field(default_factory=nothing)
     idempotencyKey: OwnKey | None = None
-    deviceId: str | None = None
+    deviceId: DeviceId | None = None
     deviceSeq: Annotated[Raw, DeviceSeq] = field(default_factory=nothing)
     sentAtUtc: Annotated[str, said("The device's clock at sending.", format="date-time")] | None = None
     evidence: Annotated[Raw, Evidence] = field(default_factory=nothing)
@@ -61,14 +88,17 @@ class BulkInput(Struct):
     """Many counts at once. The elements are read one by one, so that a mistyped one fails alone."""
 
     auth0Id: Auth0Id
-    records: Annotated[list[Raw], Meta(description="The counts, at most 10,000.")]
+    records: Annotated[
+        list[Annotated[Raw, element(BulkRecordInput)]],
+        Meta(description="The counts, at most 10,000 as the server is shipped."),
+    ]
 
 
 class VoidInput(Struct):
     """Why a count is undone."""
 
     auth0Id: Auth0Id
-    reason: Annotated[str, said("Why the count is undone.", example="Duplicate entry")]
+    reason: Annotated[str, said("Why the count is undone.", example="Duplicate entry", minLength=1, **NOTE)]
 
 
 class RecordPreview(Struct, kw_only=True):
@@ -137,8 +167,8 @@ class ProductionRecord(Struct, kw_only=True):
     voidOf: Annotated[str, said("Only on an opposite movement.")] | UnsetType = UNSET
     voidedBy: Annotated[str, said("Only on a record that was undone.")] | UnsetType = UNSET
     worker_name: str | UnsetType = UNSET
-    recordedAtUtc: Instant
-    receivedAtUtc: Instant
+    recordedAtUtc: Annotated[Instant, said("As the client sent it, to the millisecond.", **UNPROMISED)]
+    receivedAtUtc: Annotated[Instant, said("The server's clock.", **UNPROMISED)]
 
 
 class ProductionRecordEnvelope(Struct, kw_only=True):

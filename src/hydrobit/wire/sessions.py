@@ -1,36 +1,68 @@
 """Shapes of the production sessions."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
-from hydrobit.wire.fields import Auth0Id, Ignored, Instant, SessionId, Success, nothing, number, said
+from hydrobit.wire.fields import (
+    KEY,
+    NAME,
+    NOTE,
+    UNPROMISED,
+    Auth0Id,
+    Ignored,
+    Instant,
+    SessionId,
+    Success,
+    nothing,
+    number,
+    said,
+)
+
+PRICE_MAX = 1_000_000
+UNIT: dict[str, Any] = {"maxLength": 50}
+
+_BONUS: dict[str, Any] = {
+    "title": "Bonus",
+    "if": {"properties": {"type": {"const": "percent"}}},
+    "then": {"properties": {"value": {"maximum": 100}}},
+    "else": {"properties": {"value": {"exclusiveMinimum": 0}}},
+}
+"""Requests and answers show a bonus in one way, under one name."""
 
 
 class BonusInput(Struct):
     """Extra pay, a sum or a share. A share runs from 0 to 100, a sum is above zero."""
 
+    schema: ClassVar[dict[str, Any]] = _BONUS
+
     type: Literal["flat", "percent"]
-    value: Annotated[Raw, number(example=10, minimum=0)]
-    note: Annotated[str, said(example="High quality bonus")] | None = None
+    value: Annotated[Raw, number("At most 6 decimals.", example=10, minimum=0, maximum=PRICE_MAX)]
+    note: Annotated[str, said(example="High quality bonus", **NOTE)] | None = None
 
 
 class SessionInput(Struct):
     """What opens a session; what is left out is taken from the project."""
 
     auth0Id: Auth0Id
-    projectId: Annotated[str, said(example="proj_123")]
+    projectId: Annotated[str, said(example="proj_123", **NAME)]
     openedAt: Annotated[
         str, said("Opening instant; it decides the day.", example="2025-10-19T08:00:00.000Z", format="date-time")
     ]
-    sectorId: Annotated[str, said(example="sector_001")]
-    sector_name: Annotated[str, said(example="Lote A-1")]
-    samplingUnit: Annotated[str, said("What is counted; the project's unit when left out.", example="box")] | None = (
-        None
-    )
-    pricePerUnit: Annotated[Raw, number("Pay per unit; the project's price when left out.", example=5.5, minimum=0)] = (
-        field(default_factory=nothing)
-    )
+    sectorId: Annotated[str, said(example="sector_001", **NAME)]
+    sector_name: Annotated[str, said(example="Lote A-1", **NAME)]
+    samplingUnit: (
+        Annotated[str, said("What is counted; the project's unit when left out.", example="box", **UNIT)] | None
+    ) = None
+    pricePerUnit: Annotated[
+        Raw,
+        number(
+            "Pay per unit, at most 6 decimals; the project's price when left out.",
+            example=5.5,
+            minimum=0,
+            maximum=PRICE_MAX,
+        ),
+    ] = field(default_factory=nothing)
     bonus: BonusInput | None = None
     maxDurationHours: Annotated[
         Raw,
@@ -43,25 +75,27 @@ class SessionInput(Struct):
             default=12,
         ),
     ] = field(default_factory=nothing)
-    notes: Annotated[str, said(example="Good weather today")] | None = None
-    localId: Annotated[str, said("Made on the client (UUID); makes opening safe to repeat.")] | None = None
+    notes: Annotated[str, said(example="Good weather today", **NOTE)] | None = None
+    localId: Annotated[str, said("Made on the client (UUID); makes opening safe to repeat.", **KEY)] | None = None
 
 
 class SessionChange(Struct):
     """What may be changed while the session is open."""
 
     auth0Id: Auth0Id
-    samplingUnit: Annotated[str, said(example="kg")] | None = None
-    pricePerUnit: Annotated[Raw, number(example=6, minimum=0)] = field(default_factory=nothing)
+    samplingUnit: Annotated[str, said(example="kg", **UNIT)] | None = None
+    pricePerUnit: Annotated[Raw, number("At most 6 decimals.", example=6, minimum=0, maximum=PRICE_MAX)] = field(
+        default_factory=nothing
+    )
     bonus: BonusInput | None = None
-    notes: Annotated[str, said(example="Updated notes")] | None = None
+    notes: Annotated[str, said(example="Updated notes", **NOTE)] | None = None
 
 
 class SessionClose(Struct):
     """A closing remark; the whole body may be left out."""
 
     auth0Id: Auth0Id | None = None
-    notes: Annotated[str, said("Closing remark.")] | None = None
+    notes: Annotated[str, said("Closing remark.", **NOTE)] | None = None
 
 
 class SessionExtension(Struct):
@@ -76,17 +110,19 @@ class SessionExtension(Struct):
 class Bonus(Struct, kw_only=True):
     """Extra pay, a sum or a share. A share runs from 0 to 100, a sum is above zero."""
 
+    schema: ClassVar[dict[str, Any]] = _BONUS
+
     type: Literal["flat", "percent"]
-    value: Annotated[Raw, number(example=10, minimum=0)]
-    note: Annotated[str, said(example="High quality bonus")] | UnsetType = UNSET
+    value: Annotated[Raw, number("At most 6 decimals.", example=10, minimum=0, maximum=PRICE_MAX)]
+    note: Annotated[str, said(example="High quality bonus", **NOTE)] | UnsetType = UNSET
 
 
 class WorkerUnits(Struct, kw_only=True):
     """What one worker has in a session: net units, and how many records and voids they come from."""
 
     workerId: Annotated[str, said(example="JS0315")]
-    names: list[str]
-    units: Annotated[Raw, number()]
+    names: Annotated[list[str], Meta(description="As they were captured.")]
+    units: Annotated[Raw, number("Net: what was voided is taken off.")]
     recordCount: int
     voidedCount: int
 
@@ -113,18 +149,20 @@ class Session(Struct, kw_only=True):
     openedAt: Annotated[str, said(example="2025-10-19T08:00:00.000Z", format="date-time")]
     closedAt: Annotated[str, said("Null while open.", format="date-time")] | None
     maxDurationHours: Annotated[int, Meta(examples=[12])]
-    samplingUnit: Annotated[str, said("For example box, kg or ton.", example="box")]
-    pricePerUnit: Annotated[Raw, number(example=5.5)]
+    samplingUnit: Annotated[str, said("For example box, kg or ton.", example="box", **UNPROMISED)]
+    pricePerUnit: Annotated[Raw, number(example=5.5, **UNPROMISED)]
     bonus: Bonus | UnsetType = UNSET
     totalUnits: Annotated[Raw, number("Sum of the units of all movements, voids included.")] | UnsetType = UNSET
     notes: Annotated[str, said(example="Good weather today")] | UnsetType = UNSET
-    finalNotes: str | UnsetType = UNSET
-    localId: str | UnsetType = UNSET
-    expiresAt: Instant
-    closedBy: str | UnsetType = UNSET
+    finalNotes: Annotated[str, said("The remark of the close.")] | UnsetType = UNSET
+    localId: Annotated[str, said("As it was sent with the opening.")] | UnsetType = UNSET
+    expiresAt: Annotated[Instant, said("From then on the session counts as closed.", **UNPROMISED)]
+    closedBy: Annotated[str, said("Who closed it; `system` when its time ran out.")] | UnsetType = UNSET
     closedReason: Literal["manual", "expired", "admin"] | UnsetType = UNSET
-    heldCount: int | UnsetType = UNSET
-    workers: list[WorkerUnits] | UnsetType = UNSET
+    heldCount: (
+        Annotated[int, Meta(description="Records that arrived after the close and wait for review.")] | UnsetType
+    ) = UNSET
+    workers: Annotated[list[WorkerUnits], Meta(description="Not in lists.")] | UnsetType = UNSET
 
 
 class SessionEnvelope(Struct, kw_only=True):
