@@ -24,7 +24,7 @@ async def serve_and_play(chosen: Settings) -> None:
     """Serves until SIGINT or SIGTERM; beside it plays the morning, if the store has none, and says what to try.
 
     Safe to repeat: a morning that was played stays as it is, one that was interrupted goes on. Who stops the server
-    stops the morning; a morning that fails stops the server. Raises SettingError, DemoFailed, and what `app.serve` does.
+    stops the morning; a morning that fails stops the server. Raises SettingError, DemoFailed and what `app.serve` does.
     """
     if not chosen.local_issuer_on:
         raise SettingError("the demo signs its own token; switch HYDROBIT_LOCAL_TOKENS on for it")
