@@ -1,0 +1,92 @@
+"""The ledger as it stands in the file, read past our own code, and `hydrobit verify` as an operator calls it."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hydrobit.storage import directory
+
+COMMAND_S_MAX = 60
+MILLION = 1_000_000
+COUNT, VOID, CLOSE = 1, 2, 5
+
+
+class Line(NamedTuple):
+    """One entry. `units` in millionths; `answers` is the seq of the entry that a void takes back."""
+
+    seq: int
+    kind: int
+    client_event_id: str | None
+    units: int
+    record_id: str
+    answers: int | None
+
+
+def lines(data: Path, session_id: str | None = None) -> list[Line]:
+    """The entries of the demo company, or of one session, in the order of seq."""
+    rows = _select(
+        data,
+        "select seq, kind, client_event_id, units, prefix, answers from entry where company = 1"
+        " and (? is null or session_no = (select session_no from session where company = 1 and session_id = ?))"
+        " order by seq",
+        session_id,
+        session_id,
+    )
+    return [
+        Line(seq, kind, event, units, _id(kind, prefix, seq), answers)
+        for seq, kind, event, units, prefix, answers in rows
+    ]
+
+
+def held_events(data: Path, session_id: str) -> dict[str, str]:
+    """heldId by client event id of what is held of a session; fails when an event is held twice."""
+    rows = _select(
+        data,
+        "select client_event_id, prefix, held_number from held"
+        " where session_no = (select session_no from session where company = 1 and session_id = ?)",
+        session_id,
+    )
+    held = {event: f"held_{prefix << 32 | number:016x}" for event, prefix, number in rows}
+    assert len(held) == len(rows), "an event is held twice"
+    return held
+
+
+def command(data: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Runs one `hydrobit` command on a data directory to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "hydrobit", *words, "--data", str(data)],
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_S_MAX,
+        check=False,
+    )
+
+
+def verify(data: Path) -> str:
+    """What `hydrobit verify` says; fails unless it finds everything sound."""
+    done = command(data, "verify")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@contextmanager
+def locked(data: Path) -> Iterator[None]:
+    """Another process's hold of the write lock, as a backup tool or a curious operator would take it."""
+    with closing(sqlite3.connect(data / directory.DATABASE, isolation_level=None, timeout=10)) as other:
+        other.execute("begin immediate")
+        yield
+        other.execute("rollback")
+
+
+def _select(data: Path, query: str, *values: object) -> list[Any]:
+    address = f"{(data / directory.DATABASE).as_uri()}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True)) as reader:
+        return reader.execute(query, values).fetchall()
+
+
+def _id(kind: int, prefix: int, seq: int) -> str:
+    return f"{'rec_void_' if kind == VOID else 'rec_'}{prefix << 32 | seq:016x}"
