@@ -1,16 +1,18 @@
 """Answers of the running app, held against the derived document.
 
     check_answer(document, "POST", "/api/control/production/records", 201, response.headers, response.content)
+    client.event_hooks = {"response": [checking(document)]}  # the same for every answer of an httpx client
 
 An answer that the document does not describe raises AssertionError with a sentence that names what is wrong.
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
+import httpx
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
@@ -110,3 +112,16 @@ def check_answer(document: Json, method: str, path: str, status: int, headers: M
     if status >= 400:
         assert value.get("code") in (codes or ()), f"{call}: the code {value.get('code')!r} is none of {codes}"
         assert value.get("requestId"), f"{call}: the requestId is missing"
+
+
+def checking(document: Json) -> Callable[[httpx.Response], None]:
+    """A response hook for an httpx client: every answer below /api/ is held against the document."""
+
+    def check(response: httpx.Response) -> None:
+        path = response.request.url.raw_path.partition(b"?")[0].decode()
+        if path.startswith("/api/"):
+            check_answer(
+                document, response.request.method, path, response.status_code, response.headers, response.read()
+            )
+
+    return check

@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.answers import check_answer
+from tests.answers import check_answer, checking
 
 Json = dict[str, Any]
 
@@ -58,6 +59,15 @@ def test_an_instant_without_milliseconds_is_refused(derived: Json) -> None:
     answer = {"status": "success", "data": record | {"recordedAtUtc": "2025-10-19T14:30:00Z"}}
     with pytest.raises(AssertionError, match="is not a 'date-time'"):
         _check(derived, "GET", RECORD, 200, answer)
+
+
+def test_a_client_can_hold_every_answer_against_the_document(derived: Json) -> None:
+    answers = httpx.MockTransport(lambda request: httpx.Response(200, json={"status": "success"}))
+    with httpx.Client(base_url="http://127.0.0.1", transport=answers) as client:
+        client.event_hooks = {"response": [checking(derived)]}
+        assert client.get("/healthz").status_code == 200
+        with pytest.raises(AssertionError, match="'data' is a required property"):
+            client.get(RECORD)
 
 
 def _check(

@@ -66,6 +66,8 @@ def codes(operation: Operation) -> tuple[Code, ...]:
         names |= set(operation.request.shape.__struct_fields__)
     if any(parameter.required and parameter.place == "query" for parameter in operation.parameters):
         possible.add(Code.missing_field)
+    if any(parameter.place == "path" for parameter in operation.parameters):
+        possible.add(Code.unknown_path)  # an id with a slash in it leads nowhere
     if "auth0Id" in names:
         possible |= {Code.caller_mismatch, Code.missing_field}
     if operation.roles != ANYONE:
