@@ -52,6 +52,11 @@ class ServerProcess:
                 return int(line.split()[1]) / 1024
         raise BenchError(f"Process {self.pid} tells nothing about its memory.")
 
+    def cpu_seconds(self) -> float:
+        """The time on a processor that the process has used since it started, all its threads, user and system."""
+        after_name = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
 
 def free_port() -> int:
     """A port that was free a moment ago."""

@@ -27,12 +27,19 @@ class Sample:
     p50_ms: float | None
     p99_ms: float | None
     load_share: float | None
+    cpu_us: float | None
+    """What one record cost the server's processor: it hardly moves when others use the machine, as the rate does."""
 
     @classmethod
-    def of(cls, kind: str, subject: str, size: int, rate: float, run: Run | None) -> Sample:
-        if run is None:
-            return cls(kind, subject, size, rate, None, None, None)
-        return cls(kind, subject, size, rate, run.result.p50_us / 1000, run.result.p99_us / 1000, run.load_share)
+    def of_load(cls, kind: str, subject: str, size: int, run: Run, records: int, cpu_seconds: float) -> Sample:
+        result = run.result
+        rate = records * 1e6 / result.duration_us
+        cpu_us = cpu_seconds * 1e6 / records
+        return cls(kind, subject, size, rate, result.p50_us / 1000, result.p99_us / 1000, run.load_share, cpu_us)
+
+    @classmethod
+    def of_rate(cls, kind: str, subject: str, size: int, rate: float) -> Sample:
+        return cls(kind, subject, size, rate, None, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class Row:
     p50_ms: float | None
     p99_ms: float | None
     load_share: float | None
+    cpu_us: float | None
 
 
 def rows_of(samples: Iterable[Sample]) -> list[Row]:
@@ -69,6 +77,7 @@ def _row(group: Sequence[Sample]) -> Row:
         _middle(sample.p50_ms for sample in group),
         _middle(sample.p99_ms for sample in group),
         _middle(sample.load_share for sample in group),
+        _middle(sample.cpu_us for sample in group),
     )
 
 
@@ -114,7 +123,7 @@ def document(figures: dict[str, float | None], rows: Sequence[Row], **about: Any
 
 def show(console: Console, figures: dict[str, float | None], rows: Sequence[Row]) -> None:
     """Print the rates and the figures, and say where the load was the limit."""
-    table = Table("measured", "size", "subject", "records/s", "spread", "p50 ms", "p99 ms", "load core")
+    table = Table("measured", "size", "subject", "records/s", "spread", "p50 ms", "p99 ms", "cpu us", "load core")
     for place, column in enumerate(table.columns):
         column.no_wrap = True
         column.justify = "right" if place > 2 else "left"
@@ -127,6 +136,7 @@ def show(console: Console, figures: dict[str, float | None], rows: Sequence[Row]
             f"{(max(row.rates) - min(row.rates)) / row.rate:.0%}",
             _cell(row.p50_ms, ",.2f"),
             _cell(row.p99_ms, ",.2f"),
+            _cell(row.cpu_us, ",.1f"),
             _cell(row.load_share, ".0%"),
             end_section=number + 1 < len(rows) and rows[number + 1].kind != row.kind,
         )

@@ -77,10 +77,12 @@ class Rounds:
         target = wrk.Target(subject.server.url, subject.token, sessions)
         acknowledged = 0
         for seconds in (self.plan.warm_up_seconds, self.plan.seconds):
+            cpu_before = subject.server.cpu_seconds()
             run = wrk.create(target, connections=connections, seconds=seconds, seed=self._seed(), core=self.cores.load)
             acknowledged += run.result.requests
+        cpu = subject.server.cpu_seconds() - cpu_before
         subject.close_sessions(sessions, acknowledged=acknowledged, in_flight_max=2 * connections)
-        self._keep(kind, subject.name, connections, run.result.requests_per_s, run)
+        self._keep(Sample.of_load(kind, subject.name, connections, run, run.result.requests, cpu))
 
     def _bulk(self, folder: Path) -> None:
         if not self.plan.parts & {"bulk", "raw"}:
@@ -98,6 +100,7 @@ class Rounds:
         target = wrk.Target(ours.server.url, ours.token, sessions)
         acknowledged = 0
         for seconds in (2 * self.plan.warm_up_seconds, self.plan.bulk_seconds):
+            cpu_before = ours.server.cpu_seconds()
             run = wrk.bulk(
                 target,
                 batch=batch,
@@ -107,8 +110,9 @@ class Rounds:
                 core=self.cores.load,
             )
             acknowledged += run.result.ok
+        cpu = ours.server.cpu_seconds() - cpu_before
         ours.close_sessions(sessions, acknowledged=acknowledged, in_flight_max=2 * BULK_CONNECTIONS * batch)
-        self._keep("bulk", ours.name, batch, run.result.records_per_s, run)
+        self._keep(Sample.of_load("bulk", ours.name, batch, run, run.result.ok, cpu))
 
     def _raw_once(self, source: Path, target: Path, batch: int) -> None:
         command = [
@@ -126,7 +130,7 @@ class Rounds:
         )
         if done.returncode:
             raise BenchError(f"The raw store failed.\n{done.stderr}")
-        self._keep("bulk", "raw", batch, float(done.stdout), None)
+        self._keep(Sample.of_rate("bulk", "raw", batch, float(done.stdout)))
 
     @contextmanager
     def _grown_store(self) -> Iterator[Path | None]:
@@ -151,10 +155,9 @@ class Rounds:
             for subject in (empty, full):
                 self._create_once(subject, GROWTH_CONNECTIONS, kind="growth")
 
-    def _keep(self, kind: str, subject: str, size: int, rate: float, run: wrk.Run | None) -> None:
-        sample = Sample.of(kind, subject, size, rate, run)
+    def _keep(self, sample: Sample) -> None:
         self.samples.append(sample)
-        self.say(f"  {kind} {size:>5,}  {subject:<16} {rate:>10,.0f}/s")
+        self.say(f"  {sample.kind} {sample.size:>5,}  {sample.subject:<16} {sample.rate:>10,.0f}/s")
 
     @contextmanager
     def _folder(self, name: str) -> Iterator[Path]:

@@ -44,15 +44,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     ok: int = 0
     refused: int = 0
 
-    @property
-    def requests_per_s(self) -> float:
-        return self.requests * 1e6 / self.duration_us
-
-    @property
-    def records_per_s(self) -> float:
-        """Of a bulk run: the records that were answered with 201."""
-        return self.ok * 1e6 / self.duration_us
-
 
 @dataclass(frozen=True, slots=True)
 class Run:
