@@ -4,12 +4,15 @@ from enum import IntEnum
 
 import msgspec
 
-from hydrobit.kit import canonical, ids
+from hydrobit.kit import ids
+from hydrobit.kit.canonical import DIGEST_BYTES, chain
 
 FORMAT = b"\x01"
 """Version of the canonical bytes below; a change of the columns or of their order is a new version."""
-GENESIS = bytes(canonical.DIGEST_BYTES)
+GENESIS = bytes(DIGEST_BYTES)
 """The link before the first entry of a company."""
+SEQ_BITS = 40
+"""Room for the seq inside an entry_id; the rest is the company's number."""
 SYSTEM = "system"
 """The actor of what no user asked for."""
 
@@ -57,13 +60,13 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     units: int
     recorded_at: int
     received_at: int
-    sent_at: int | None
     actor: str
     source: int
+    name_digest: bytes | None
+    sent_at: int | None
     device_id: str | None
     device_seq: int | None
     answers: int | None
-    name_digest: bytes | None
     note_digest: bytes | None
     facts: str | None
 
@@ -76,7 +79,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 def entry_id(company: int, seq: int) -> int:
     """The row's key: rows of a company stand together, in the order of seq."""
-    return company << 40 | seq
+    return company << SEQ_BITS | seq
 
 
 class Head:
@@ -102,7 +105,6 @@ class Head:
         self,
         kind: int,
         session_no: int,
-        *,
         actor: str,
         source: int,
         recorded_at: int,
@@ -111,39 +113,40 @@ class Head:
         client_event_id: str | None = None,
         idempotency_key: str | None = None,
         units: int = 0,
+        name_digest: bytes | None = None,
         sent_at: int | None = None,
         device_id: str | None = None,
         device_seq: int | None = None,
         answers: int | None = None,
-        name_digest: bytes | None = None,
         note_digest: bytes | None = None,
         facts: str | None = None,
     ) -> tuple[object, ...]:
         """The next entry's row with its link at the end, in the table's order; moves the head over it."""
         self.seq = seq = self.seq + 1
         self.units += units
+        company = self.company
         values = (
-            self.company << 40 | seq,
-            self.company,
+            company << 40 | seq,
+            company,
             seq,
             self.prefix,
             kind,
-            session_no or seq,
+            session_no,
             worker_id,
             client_event_id,
             idempotency_key,
             units,
             recorded_at,
             received_at,
-            sent_at,
             actor,
             source,
+            name_digest,
+            sent_at,
             device_id,
             device_seq,
             answers,
-            name_digest,
             note_digest,
             facts,
         )
-        self.hash = link = canonical.chain(self.hash, FORMAT, values)
+        self.hash = link = chain(self.hash, FORMAT, values)
         return (*values, link)

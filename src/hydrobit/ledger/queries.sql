@@ -19,40 +19,50 @@ select company from head order by company limit 1000000
 -- name: insert_entry
 insert into entry (
     entry_id, company, seq, prefix, kind, session_no, worker_id, client_event_id, idempotency_key, units,
-    recorded_at, received_at, sent_at, actor, source, device_id, device_seq, answers, name_digest, note_digest,
+    recorded_at, received_at, actor, source, name_digest, sent_at, device_id, device_seq, answers, note_digest,
     facts, hash
 ) values (
     :entry_id, :company, :seq, :prefix, :kind, :session_no, :worker_id, :client_event_id, :idempotency_key, :units,
-    :recorded_at, :received_at, :sent_at, :actor, :source, :device_id, :device_seq, :answers, :name_digest,
+    :recorded_at, :received_at, :actor, :source, :name_digest, :sent_at, :device_id, :device_seq, :answers,
     :note_digest, :facts, :hash
+)
+
+-- name: insert_plain_entry
+-- The usual record: nothing in the last columns.
+insert into entry (
+    entry_id, company, seq, prefix, kind, session_no, worker_id, client_event_id, idempotency_key, units,
+    recorded_at, received_at, actor, source, name_digest, hash
+) values (
+    :entry_id, :company, :seq, :prefix, :kind, :session_no, :worker_id, :client_event_id, :idempotency_key, :units,
+    :recorded_at, :received_at, :actor, :source, :name_digest, :hash
 )
 
 -- name: entry_by_seq
 select entry_id, company, seq, prefix, kind, session_no, worker_id, client_event_id, idempotency_key, units,
-    recorded_at, received_at, sent_at, actor, source, device_id, device_seq, answers, name_digest, note_digest, facts
+    recorded_at, received_at, actor, source, name_digest, sent_at, device_id, device_seq, answers, note_digest, facts
 from entry where entry_id = :entry_id and company = :company
 
 -- name: entry_by_event
 select entry_id, company, seq, prefix, kind, session_no, worker_id, client_event_id, idempotency_key, units,
-    recorded_at, received_at, sent_at, actor, source, device_id, device_seq, answers, name_digest, note_digest, facts
+    recorded_at, received_at, actor, source, name_digest, sent_at, device_id, device_seq, answers, note_digest, facts
 from entry
 where company = :company and session_no = :session_no and client_event_id = :client_event_id and worker_id = :worker_id
 
 -- name: entry_by_key
 -- The entry that holds an own key: a record, or a later claim that answers one.
 select entry_id, company, seq, prefix, kind, session_no, worker_id, client_event_id, idempotency_key, units,
-    recorded_at, received_at, sent_at, actor, source, device_id, device_seq, answers, name_digest, note_digest, facts
+    recorded_at, received_at, actor, source, name_digest, sent_at, device_id, device_seq, answers, note_digest, facts
 from entry where company = :company and idempotency_key = :idempotency_key
 
 -- name: entry_by_device
 select entry_id, company, seq, prefix, kind, session_no, worker_id, client_event_id, idempotency_key, units,
-    recorded_at, received_at, sent_at, actor, source, device_id, device_seq, answers, name_digest, note_digest, facts
+    recorded_at, received_at, actor, source, name_digest, sent_at, device_id, device_seq, answers, note_digest, facts
 from entry where company = :company and device_id = :device_id and device_seq = :device_seq
 
 -- name: void_of
 -- The void that answers an entry; there is one at most.
 select entry_id, company, seq, prefix, kind, session_no, worker_id, client_event_id, idempotency_key, units,
-    recorded_at, received_at, sent_at, actor, source, device_id, device_seq, answers, name_digest, note_digest, facts
+    recorded_at, received_at, actor, source, name_digest, sent_at, device_id, device_seq, answers, note_digest, facts
 from entry where company = :company and answers = :answers and kind = 2
 
 -- name: session_sums
@@ -88,14 +98,88 @@ select text from personal where company = :company and digest = :digest
 -- name: entries_after
 -- The ledger in order, with links, a page at a time.
 select entry_id, company, seq, prefix, kind, session_no, worker_id, client_event_id, idempotency_key, units,
-    recorded_at, received_at, sent_at, actor, source, device_id, device_seq, answers, name_digest, note_digest, facts,
+    recorded_at, received_at, actor, source, name_digest, sent_at, device_id, device_seq, answers, note_digest, facts,
     hash
 from entry where entry_id > :after and entry_id < :before
 order by entry_id
 limit :page
 
+-- name: answered_entry
+select kind, session_no, worker_id, units from entry where entry_id = :entry_id
+
+-- name: entry_between
+-- The first entry of a stretch of the table that belongs to no company.
+select company, seq from entry where entry_id >= :low and entry_id <= :high order by entry_id limit 1
+
+-- name: repeated_event
+-- The four below: two entries that share what only one may have. The order of the unique index finds them.
+select min(entry_id), max(entry_id) from entry
+where company = :company and client_event_id is not null
+group by session_no, client_event_id, worker_id having count(*) > 1 limit 1
+
+-- name: repeated_key
+select min(entry_id), max(entry_id) from entry
+where company = :company and idempotency_key is not null
+group by idempotency_key having count(*) > 1 limit 1
+
+-- name: repeated_device_seq
+select min(entry_id), max(entry_id) from entry
+where company = :company and device_seq is not null
+group by device_id, device_seq having count(*) > 1 limit 1
+
+-- name: repeated_void
+select min(entry_id), max(entry_id) from entry
+where company = :company and answers is not null and kind = 2
+group by answers having count(*) > 1 limit 1
+
+-- name: unfound_by_event
+-- The four below: an entry that a look-up by its own key does not lead to.
+select company, seq from entry as e
+where client_event_id is not null and worker_id is not null and e.entry_id <> coalesce((
+    select f.entry_id from entry as f
+    where f.company = e.company and f.session_no = e.session_no and f.client_event_id = e.client_event_id
+        and f.worker_id = e.worker_id
+), 0)
+order by entry_id limit 1
+
+-- name: unfound_by_key
+select company, seq from entry as e
+where idempotency_key is not null and e.entry_id <> coalesce((
+    select f.entry_id from entry as f where f.company = e.company and f.idempotency_key = e.idempotency_key
+), 0)
+order by entry_id limit 1
+
+-- name: unfound_by_device
+select company, seq from entry as e
+where device_seq is not null and e.entry_id <> coalesce((
+    select f.entry_id from entry as f
+    where f.company = e.company and f.device_id = e.device_id and f.device_seq = e.device_seq
+), 0)
+order by entry_id limit 1
+
+-- name: unfound_by_void
+select company, seq from entry as e
+where answers is not null and kind = 2 and e.entry_id <> coalesce((
+    select f.entry_id from entry as f where f.company = e.company and f.answers = e.answers and f.kind = 2
+), 0)
+order by entry_id limit 1
+
+-- name: entry_without_text
+-- An entry whose name or note has no row in `personal`, not even an erased one, or that of someone else.
+select e.seq
+from entry as e
+left join personal as n on n.company = e.company and n.digest = e.name_digest
+left join personal as t on t.company = e.company and t.digest = e.note_digest
+where e.entry_id > :after and e.entry_id < :before and (
+    (e.name_digest is not null and (n.subject is null or n.subject <> e.worker_id))
+    or (e.note_digest is not null and (t.digest is null or t.subject is not null))
+)
+order by e.entry_id
+limit 1
+
 -- name: personal_after
+-- Texts that are not erased; an erased one has neither salt nor text.
 select digest, salt, text from personal
-where company = :company and digest > :after and text is not null
+where company = :company and digest > :after and (text is not null or salt is not null)
 order by digest
 limit :page

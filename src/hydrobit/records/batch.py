@@ -24,6 +24,7 @@ from hydrobit.storage.engine import Transaction
 
 Draft = RecordDraft | VoidDraft
 NAMES_REMEMBERED_MAX = 100_000
+RECORD = int(Kind.record)
 Name = tuple[int, str, str]
 """Company, workerId, name."""
 
@@ -290,26 +291,27 @@ class _CompanyBatch:
         standing = self._standings[draft.session_id, draft.actor]
         assert standing is not None
         return self._head.next_row(
-            1,
+            RECORD,
             standing.session_no,
-            worker_id=draft.worker_id,
-            client_event_id=draft.client_event_id,
-            idempotency_key=draft.idempotency_key,
-            units=draft.units,
-            recorded_at=draft.recorded_at,
-            received_at=self._now,
-            sent_at=draft.sent_at,
-            actor=draft.actor,
-            source=draft.source,
-            device_id=draft.device_id,
-            device_seq=draft.device_seq,
-            name_digest=self._name_digest(draft),
-            note_digest=None if draft.evidence is None else self._evidence_digest(draft),
+            draft.actor,
+            draft.source,
+            draft.recorded_at,
+            self._now,
+            draft.worker_id,
+            draft.client_event_id,
+            draft.idempotency_key,
+            draft.units,
+            self._names.get((draft.company, draft.worker_id, draft.worker_name)) or self._name_digest(draft),
+            draft.sent_at,
+            draft.device_id,
+            draft.device_seq,
+            None,
+            None if draft.evidence is None else self._evidence_digest(draft),
         )
 
     def _name_digest(self, draft: RecordDraft) -> bytes:
         name = (draft.company, draft.worker_id, draft.worker_name)
-        digest = self._names.get(name) or self._new_names.get(name)
+        digest = self._new_names.get(name)
         if digest is None:
             digest = ledger.name_digest(self._tx, *name) or ledger.add_personal(
                 self._tx, draft.company, self._random(canonical.SALT_BYTES), draft.worker_name, draft.worker_id

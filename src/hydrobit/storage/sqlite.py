@@ -159,6 +159,7 @@ def _configure_writer(connection: sqlite3.Connection, checkpoints: bool) -> None
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
         connection.execute("pragma foreign_keys = on")
+        connection.execute("pragma temp_store = memory")  # what a savepoint may undo is kept in memory, not in a file
         connection.execute(f"pragma wal_autocheckpoint = {CHECKPOINT_PAGES if checkpoints else 0}")
         connection.execute(f"pragma cache_size = -{WRITER_CACHE_KIB}")
     except sqlite3.DatabaseError as e:

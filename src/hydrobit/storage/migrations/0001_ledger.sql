@@ -77,6 +77,7 @@ create table head (
 ) strict;
 
 -- The ledger. entry_id is company << 40 | seq, so rows of a company stand in the order of its seq.
+-- The columns that only some entries have stand last, so that the usual record is written without them.
 -- `facts` holds what a session entry says, as canonical JSON; `answers` is the seq of the entry that this one answers.
 create table entry (
     entry_id integer primary key,
@@ -91,13 +92,13 @@ create table entry (
     units integer not null,
     recorded_at integer not null,
     received_at integer not null,
-    sent_at integer,
     actor text not null,
     source integer not null,
+    name_digest blob,
+    sent_at integer,
     device_id text,
     device_seq integer,
     answers integer,
-    name_digest blob,
     note_digest blob,
     facts text,
     hash blob not null
