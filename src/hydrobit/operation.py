@@ -63,8 +63,7 @@ class Context:
     random: Callable[[int], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, gc=False):
     """One request after decoding. `body` is the row's request shape, `query` and `path` are cleaned texts."""
 
     caller: Caller
@@ -76,8 +75,7 @@ class Call:
     ignored: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """What goes back: the HTTP status and the answer's shape (None: no body)."""
 
     status: int

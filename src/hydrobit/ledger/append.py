@@ -49,6 +49,7 @@ class Appender:
         self._rows = 0
         self._arrived = asyncio.Event()
         self._stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -57,7 +58,8 @@ class Appender:
         return self._rows
 
     def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._commit_until_stopped(), name="hydrobit-appender")
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._commit_until_stopped(), name="hydrobit-appender")
 
     async def append(self, drafts: Sequence[Any]) -> Sequence[Any]:
         """One outcome per draft, in order, after the commit that holds them all.
@@ -65,11 +67,11 @@ class Appender:
         Raises Refused(busy) at once when the queue is full, and whatever stopped the batch otherwise: then nothing of
         it was written, and the same call may be sent again.
         """
-        if self._stopping:
+        if self._stopping or self._loop is None:
             raise Refused(Code.unavailable, "The server is stopping; send the same call again.")
         if self._rows + len(drafts) > self._queue_length_max:
             raise Refused(Code.busy, f"{self._rows} records wait to be written; send the same call again.")
-        future: asyncio.Future[Sequence[Any]] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Sequence[Any]] = self._loop.create_future()
         self._waiting.append((drafts, future))
         self._rows += len(drafts)
         self._arrived.set()

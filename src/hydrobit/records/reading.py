@@ -1,6 +1,7 @@
 """From the shape of a count to a draft: checked texts, an exact amount, instants. On the hot path."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
@@ -67,9 +68,8 @@ def record(
     recorded_at = fields.instant(body.recordedAtUtc, "recordedAtUtc")
     if recorded_at > now + ahead_hours_max * HOUR_MS:
         raise _clock_ahead(ahead_hours_max, now)
-    units = body.units
-    evidence = _evidence(body.evidence) if body.evidence is not fields.NOTHING else None
-    session_id = fields.text(body.sessionId, "sessionId")
+    evidence = None if body.evidence is fields.NOTHING else _evidence(body.evidence)
+    session_id = fields.session_id(body.sessionId)
     worker_id = fields.worker_id(body.workerId)
     client_event_id = fields.key(body.clientEventId, "clientEventId")
     return RecordDraft(
@@ -81,7 +81,7 @@ def record(
         fields.worker_name(body.worker_name),
         client_event_id,
         None if body.idempotencyKey is None else _own_key(body.idempotencyKey, session_id, worker_id, client_event_id),
-        DEFAULT_UNITS if fields.left_out(units) else fields.amount(units, "units", 0, UNITS_MAX),
+        DEFAULT_UNITS if body.units is fields.NOTHING else _units(bytes(body.units)),
         recorded_at,
         None if body.sentAtUtc is None else fields.instant(body.sentAtUtc, "sentAtUtc"),
         None if body.deviceId is None else fields.optional_text(body.deviceId, "deviceId"),
@@ -89,6 +89,12 @@ def record(
         evidence,
         random(canonical.SALT_BYTES) if evidence is not None else None,
     )
+
+
+@lru_cache(maxsize=4_096)
+def _units(sent: bytes) -> int:
+    raw = msgspec.Raw(sent)
+    return DEFAULT_UNITS if fields.left_out(raw) else fields.amount(raw, "units", 0, UNITS_MAX)
 
 
 def _own_key(key: str, session_id: str, worker_id: str, client_event_id: str) -> str | None:

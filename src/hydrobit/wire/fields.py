@@ -20,6 +20,8 @@ NAME_LENGTH_MAX = 200
 NOTE_LENGTH_MAX = 2_000
 KEY_LENGTH_MAX = 200
 WORKER_ID_LENGTH_MAX = 64
+REMEMBERED_MAX = 32_768
+"""Cleaned texts that come again and again are remembered, so many of each kind."""
 OBJECT_DEPTH_MAX = 16
 
 SHAPE = "shape"
@@ -112,19 +114,42 @@ def optional_text(value: str | None, field: str, length_max: int = NAME_LENGTH_M
     return text(value, field, length_max)
 
 
-@lru_cache(maxsize=65_536)
 def worker_id(value: str) -> str:
     """A worker's business id: stripped, NFC, upper case, without a colon, 1 to 64 characters (in upper case too)."""
+    return _worker_id(_short(value))
+
+
+def worker_name(value: str) -> str:
+    """A worker's name as captured with a count."""
+    return _worker_name(_short(value))
+
+
+def session_id(value: str) -> str:
+    """A session's id as sent; whether it is one is the store's to say."""
+    return _session_id(_short(value))
+
+
+def _short(value: str) -> str:
+    """What may be remembered: white space around a text must not fill the memory."""
+    return value if len(value) <= NAME_LENGTH_MAX else value.strip()
+
+
+@lru_cache(maxsize=REMEMBERED_MAX)
+def _worker_id(value: str) -> str:
     cleaned = text(text(value, "workerId", WORKER_ID_LENGTH_MAX).upper(), "workerId", WORKER_ID_LENGTH_MAX)
     if ":" in cleaned:
         raise invalid("workerId", "must not hold a colon")
     return cleaned
 
 
-@lru_cache(maxsize=65_536)
-def worker_name(value: str) -> str:
-    """A worker's name as captured with a count."""
+@lru_cache(maxsize=REMEMBERED_MAX)
+def _worker_name(value: str) -> str:
     return text(value, "worker_name")
+
+
+@lru_cache(maxsize=REMEMBERED_MAX)
+def _session_id(value: str) -> str:
+    return text(value, "sessionId")
 
 
 def key(value: str, field: str) -> str:

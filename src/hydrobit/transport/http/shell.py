@@ -7,9 +7,9 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
 from starlette.routing import compile_path
 
 from hydrobit.errors import Code, Refused
@@ -30,8 +30,7 @@ _SAFE_HEADERS: Headers = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, gc=False):
     """One request, read whole. Header names are lower case."""
 
     method: str
@@ -45,8 +44,7 @@ class Request:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What goes back; the shell adds the lengths and the headers that every answer carries."""
 
     status: int
