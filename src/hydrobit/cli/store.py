@@ -3,6 +3,7 @@
 import inspect
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,13 @@ from hydrobit.errors import LedgerBroken
 from hydrobit.kit.amounts import amount_text
 from hydrobit.kit.clock import SystemClock
 from hydrobit.kit.instants import write_instant
+from hydrobit.ledger import verify as ledger
+from hydrobit.ledger.verify import Verified
 from hydrobit.records.store import HeldLine, held_after
+from hydrobit.records.verify import verify_held
+from hydrobit.sessions.verify import verify_sessions
+from hydrobit.storage.engine import Transaction
+from hydrobit.storage.sqlite import SqliteStore
 
 HELD_PAGE = 1_000
 
@@ -57,12 +64,10 @@ def openapi() -> None:
 @app.command
 def verify(*, data: Data = None) -> None:
     """Recompute every ledger: numbers, chain, sums and keys. Exit status 1 names the first bad entry."""
-    from hydrobit.ledger.verify import verify_store
-
     with opened(data) as store, Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("entries", total=None)
         try:
-            sound = store.read(verify_store, lambda entries: progress.advance(task, entries))
+            sound = verify_everything(store, lambda entries: progress.advance(task, entries))
         except LedgerBroken as e:
             progress.stop()
             print(f"BROKEN: {e}", file=sys.stderr)
@@ -70,6 +75,25 @@ def verify(*, data: Data = None) -> None:
     for company in sound:
         print(f"company {company.company}: {company.entries} entries, {amount_text(company.units)} units: sound")
     print(f"{len(sound)} ledgers verified")
+
+
+def verify_everything(store: SqliteStore, progress: Callable[[int], None] = lambda entries: None) -> list[Verified]:
+    """The ledgers, then the file's own indexes, then what stands beside the ledgers. Raises LedgerBroken."""
+    sound = store.read(ledger.verify_store, progress)
+    fault = store.fault()
+    if fault is not None:
+        entry = store.read(ledger.unfound_entry)
+        raise LedgerBroken(f"{entry}: {fault}" if entry else f"the file is damaged: {fault}")
+    for company in sound:
+        store.read(_verify_beside, company.company)
+    return sound
+
+
+def _verify_beside(tx: Transaction, company: int) -> None:
+    ledger.verify_keys(tx, company)
+    ledger.verify_texts(tx, company)
+    verify_sessions(tx, company)
+    verify_held(tx, company)
 
 
 @app.command

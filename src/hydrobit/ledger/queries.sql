@@ -65,6 +65,19 @@ select entry_id, company, seq, prefix, kind, session_no, worker_id, client_event
     recorded_at, received_at, actor, source, name_digest, sent_at, device_id, device_seq, answers, note_digest, facts
 from entry where company = :company and answers = :answers and kind = 2
 
+-- name: session_entries
+-- What happened to a session itself. Its records carry an event, so that leaving those out finds the few at once.
+select entry_id, company, seq, prefix, kind, session_no, worker_id, client_event_id, idempotency_key, units,
+    recorded_at, received_at, actor, source, name_digest, sent_at, device_id, device_seq, answers, note_digest, facts
+from entry
+where company = :company and session_no = :session_no and client_event_id is null and kind in (3, 4, 5)
+order by entry_id
+limit 100000
+
+-- name: openings_after
+-- The numbers of the entries that open sessions.
+select seq from entry where entry_id > :after and entry_id < :before and kind = 3 order by entry_id limit :page
+
 -- name: session_sums
 -- What each worker of a session has: net units, records, voids.
 select worker_id, sum(units), count(*) filter (where kind = 1), count(*) filter (where kind = 2)
@@ -159,7 +172,7 @@ order by entry_id limit 1
 
 -- name: unfound_by_void
 select company, seq from entry as e
-where answers is not null and kind = 2 and e.entry_id <> coalesce((
+where answers is not null and kind + 0 = 2 and e.entry_id <> coalesce((
     select f.entry_id from entry as f where f.company = e.company and f.answers = e.answers and f.kind = 2
 ), 0)
 order by entry_id limit 1

@@ -42,7 +42,9 @@ def begin_life(tx: Transaction, company: int, prefix: int, now: int) -> None:
     """Gives a company's ids a new prefix, so that a restored store never repeats one; an entry says so in the chain."""
     tx.run(sql.renew_prefix, company=company, prefix=prefix)
     head = lock_head(tx, company)
-    row = head.next_row(Kind.restored, 0, actor=SYSTEM, source=Source.system, recorded_at=now, received_at=now)
+    row = head.next_row(
+        Kind.restored, head.seq + 1, actor=SYSTEM, source=Source.system, recorded_at=now, received_at=now
+    )
     insert(tx, [row])
     move_head(tx, head)
 
@@ -90,6 +92,17 @@ def by_device(tx: Transaction, company: int, device_id: str, device_seq: int) ->
 
 def void_of(tx: Transaction, company: int, seq: int) -> Entry | None:
     return _entry(tx.one(sql.void_of, company=company, answers=seq))
+
+
+def session_entries(tx: Transaction, company: int, session_no: int) -> list[Entry]:
+    """The opening of a session, its changes and closes, in order."""
+    return [Entry(*row) for row in tx.all(sql.session_entries, company=company, session_no=session_no)]
+
+
+def openings(tx: Transaction, company: int, after: int, page: int) -> list[int]:
+    """A page of the seqs under which sessions were opened, after the given one."""
+    low, high = entry_id(company, after), entry_id(company + 1, 0)
+    return [row[0] for row in tx.all(sql.openings_after, after=low, before=high, page=page)]
 
 
 def name_digest(tx: Transaction, company: int, worker_id: str, name: str) -> bytes | None:

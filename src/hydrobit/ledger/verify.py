@@ -1,20 +1,29 @@
-"""Recomputing a ledger from its entries: numbers, chain, sums, keys and personal texts, naming the first bad number."""
+"""Recomputing ledgers from their entries: numbers, chain, sums, keys and texts, naming the first number that is bad.
 
-from collections.abc import Callable
+Memory stays bounded: entries are read a page at a time, and keys are compared by the store in the order of an index.
+That the store's indexes fit its tables is the store's own to say (`SqliteStore.fault`), so ask it before the keys.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
-from hydrobit.errors import LedgerBroken
+from hydrobit.errors import LedgerBroken, StoreError
 from hydrobit.kit import canonical
 from hydrobit.ledger import store
-from hydrobit.ledger.entry import FORMAT, GENESIS, Kind, entry_id
+from hydrobit.ledger.entry import SEQ_BITS, entry_id
 from hydrobit.ledger.store import sql
+from hydrobit.ledger.walk import Walk
 from hydrobit.storage.engine import Row, Transaction
 
 PAGE = 10_000
-_COLUMNS = {name: place for place, name in enumerate(sql.insert_entry.names)}
-_LINK = _COLUMNS["hash"]
+ENTRY_ID_MIN, ENTRY_ID_MAX = -(2**63), 2**63 - 1
+_UNIQUE = (
+    (sql.repeated_event, "hold the same event"),
+    (sql.repeated_key, "hold the same own key"),
+    (sql.repeated_device_seq, "hold the same number of a device"),
+    (sql.repeated_void, "undo the same record"),
+)
+_FINDING = (sql.unfound_by_event, sql.unfound_by_key, sql.unfound_by_device, sql.unfound_by_void)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,72 +35,90 @@ class Verified:
     units: int
 
 
+def verify_store(tx: Transaction, progress: Callable[[int], None] = lambda entries: None) -> list[Verified]:
+    """Walks every company's ledger. Raises LedgerBroken naming the first entry that does not fit."""
+    companies = store.companies(tx)
+    sound = [verify_company(tx, company, progress) for company in companies]
+    _refuse_strays(tx, companies)
+    return sound
+
+
 def verify_company(tx: Transaction, company: int, progress: Callable[[int], None] = lambda entries: None) -> Verified:
-    """Walks the whole ledger of a company. Raises LedgerBroken naming the first entry that does not fit."""
-    head = store.lock_head(tx, company)
-    walk = _Walk(company)
-    after, before = entry_id(company, 0), entry_id(company + 1, 0)
-    while rows := tx.all(sql.entries_after, after=after, before=before, page=PAGE):
+    """Numbers, chain and sums of one company, and its head. Raises LedgerBroken."""
+    head, walk = store.lock_head(tx, company), Walk(tx, company)
+    for rows in _pages(tx, company):
         for row in rows:
             walk.take(row)
-        after = rows[-1][0]
         progress(len(rows))
     if (walk.seq, walk.units, walk.link) != (head.seq, head.units, head.hash):
         raise LedgerBroken(
             f"company {company}: the head does not fit after seq {walk.seq}: "
             f"it says seq {head.seq}, units {head.units}; the entries say seq {walk.seq}, units {walk.units}"
         )
-    _verify_texts(tx, company)
+    if walk.seq and walk.prefix != head.prefix:
+        raise LedgerBroken(f"company {company}: the head's prefix is not that of the entries up to seq {walk.seq}")
     return Verified(company, walk.seq, walk.units)
 
 
-def verify_store(tx: Transaction, progress: Callable[[int], None] = lambda entries: None) -> list[Verified]:
-    """Every company's ledger. Raises LedgerBroken."""
-    return [verify_company(tx, company, progress) for company in store.companies(tx)]
+def verify_keys(tx: Transaction, company: int) -> None:
+    """That no event, own key or device number stands twice, and no record is undone twice. Raises LedgerBroken."""
+    for query, what in _UNIQUE:
+        row = tx.one(query, company=company)
+        if row is not None:
+            first, again = (number & (1 << SEQ_BITS) - 1 for number in row)
+            raise LedgerBroken(f"company {company}: seq {again} and seq {first} {what}")
 
 
-class _Walk:
-    """The state of a ledger as its entries build it up."""
-
-    def __init__(self, company: int) -> None:
-        self.company = company
-        self.seq, self.units, self.link = 0, 0, GENESIS
-        self._sessions: dict[int, int] = {}
-        self._voided: set[int] = set()
-        self._units: dict[int, int] = {}
-
-    def take(self, row: Row) -> None:
-        seq = self.seq + 1
-        if row[_COLUMNS["seq"]] != seq or row[0] != entry_id(self.company, seq) or row[1] != self.company:
-            raise LedgerBroken(f"company {self.company}: seq {seq} is missing or out of its place")
-        if canonical.chain(self.link, FORMAT, row[:_LINK]) != row[_LINK]:
-            raise LedgerBroken(f"company {self.company}: seq {seq} does not fit the chain")
-        self._count(seq, row)
-        self.seq, self.link = seq, row[_LINK]
-
-    def _count(self, seq: int, row: Row) -> None:
-        kind, session_no, units = row[_COLUMNS["kind"]], row[_COLUMNS["session_no"]], row[_COLUMNS["units"]]
-        self.units += units
-        self._sessions[session_no] = self._sessions.get(session_no, 0) + units
-        if kind == Kind.session_closed:
-            said = msgspec.json.decode(row[_COLUMNS["facts"]])["units"]
-            if said != self._sessions[session_no]:
-                raise LedgerBroken(f"company {self.company}: the close at seq {seq} says {said} units, not the sum")
-        elif kind == Kind.record and units:
-            self._units[seq] = units
-        elif kind == Kind.void:
-            self._take_back(seq, row[_COLUMNS["answers"]], units)
-
-    def _take_back(self, seq: int, answers: int, units: int) -> None:
-        if answers in self._voided or self._units.get(answers, 0) != -units:
-            raise LedgerBroken(f"company {self.company}: the void at seq {seq} does not undo seq {answers} once")
-        self._voided.add(answers)
-
-
-def _verify_texts(tx: Transaction, company: int) -> None:
+def verify_texts(tx: Transaction, company: int) -> None:
+    """That each personal text is the one that its digest stands for, or was erased as a whole. Raises LedgerBroken."""
+    row = tx.one(sql.entry_without_text, after=entry_id(company, 0), before=entry_id(company + 1, 0))
+    if row is not None:
+        raise LedgerBroken(f"company {company}: the text of seq {row[0]} is gone, or stands for someone else")
     after = b""
     while rows := tx.all(sql.personal_after, company=company, after=after, page=PAGE):
         for digest, salt, text in rows:
-            if canonical.salted_digest(salt, text) != digest:
+            if salt is None or text is None or canonical.salted_digest(salt, text) != digest:
                 raise LedgerBroken(f"company {company}: the text behind digest {digest.hex()} was changed")
         after = rows[-1][0]
+
+
+def unfound_entry(tx: Transaction) -> str | None:
+    """Names an entry that the store does not find under its own key; to be asked when the store found a fault."""
+    for query in _FINDING:
+        row = tx.one(query)
+        if row is not None:
+            return f"company {row[0]}: seq {row[1]} is not found under its own key"
+    return None
+
+
+def _pages(tx: Transaction, company: int) -> Iterator[list[Row]]:
+    """A company's entries in order. Where a page cannot be read, its entries are tried one by one to name the bad."""
+    after, before, page = entry_id(company, 0) - 1, entry_id(company + 1, 0), PAGE
+    while True:
+        try:
+            rows = tx.all(sql.entries_after, after=after, before=before, page=page)
+        except StoreError as e:
+            if page == 1:
+                seq = max(after - entry_id(company, 0), 0) + 1
+                raise LedgerBroken(f"company {company}: seq {seq} cannot be read: {e}") from e
+            page = 1
+            continue
+        if not rows:
+            return
+        yield rows
+        after = rows[-1][0]
+
+
+def _refuse_strays(tx: Transaction, companies: Sequence[int]) -> None:
+    """Refuses entries that stand outside of every company's ledger: those of a company whose head is gone."""
+    low = ENTRY_ID_MIN
+    for company in companies:
+        _refuse_between(tx, low, entry_id(company, 0) - 1)
+        low = entry_id(company + 1, 0)
+    _refuse_between(tx, low, ENTRY_ID_MAX)
+
+
+def _refuse_between(tx: Transaction, low: int, high: int) -> None:
+    row = tx.one(sql.entry_between, low=low, high=high)
+    if row is not None:
+        raise LedgerBroken(f"seq {row[1]} of company {row[0]} belongs to no ledger: the company has no head")

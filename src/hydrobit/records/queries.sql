@@ -28,6 +28,13 @@ where (h.company > :company or (h.company = :company and h.held_number > :held_n
 order by h.company, h.held_number
 limit :page
 
+-- name: held_numbers
+-- How many held counts there are, the last number among them, and how many belong to no session.
+select count(*), coalesce(max(h.held_number), 0), count(*) filter (where s.session_no is null)
+from held as h
+left join session as s on s.company = h.company and s.session_no = h.session_no
+where h.company = :company
+
 -- name: known_worker
 select 1 from worker where company = :company and worker_id = :worker_id
 

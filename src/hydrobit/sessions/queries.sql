@@ -114,5 +114,28 @@ select sampling_unit, price, bonus_type, bonus_value, bonus_note
 from session_terms where company = :company and session_no = :session_no
 order by seq desc limit 1
 
+-- name: all_terms
+-- Every agreement on what a unit is worth, oldest first.
+select seq, sampling_unit, price, bonus_type, bonus_value, bonus_note, set_by, set_at
+from session_terms where company = :company and session_no = :session_no
+order by seq limit 100000
+
+-- name: writers
+select user_id, from_at, until_at from session_writer
+where company = :company and session_no = :session_no
+order by user_id, from_at limit 100000
+
+-- name: session_numbers
+select session_no from session where company = :company order by session_no limit 100000000
+
+-- name: without_session
+-- Terms or a writer of a session that does not exist.
+select session_no from session_terms
+where company = :company and session_no not in (select session_no from session where company = :company)
+union
+select session_no from session_writer
+where company = :company and session_no not in (select session_no from session where company = :company)
+order by session_no limit 1
+
 -- name: count_held
 select count(*) from held where company = :company and session_no = :session_no

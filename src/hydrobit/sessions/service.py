@@ -266,7 +266,12 @@ def _close(
     total = sums.session_total(tx, session.company, session.session_no)
     facts = {"closedAt": closed_at, "reason": reason, "units": total}
     _write(tx, head, session, Kind.session_closed, by, source, now, facts, note)
-    store.set_closed(tx, session, closed_at, "user" if reason == "manual" else by, reason, head.seq, note)
+    store.set_closed(tx, session, closed_at, closed_by(reason, by), reason, head.seq, note)
+
+
+def closed_by(reason: str, actor: str) -> str:
+    """Who closed a session, as it is shown: `user` for its owner, else the actor."""
+    return "user" if reason == "manual" else actor
 
 
 def _write(

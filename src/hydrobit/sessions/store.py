@@ -67,6 +67,15 @@ class Terms(msgspec.Struct, frozen=True):
     bonus: Bonus | None
 
 
+class AgreedTerms(msgspec.Struct, frozen=True):
+    """Terms, the entry that agreed on them, by whom and when."""
+
+    seq: int
+    terms: Terms
+    set_by: str
+    set_at: int
+
+
 def by_id(tx: Transaction, company: int, session_id: str) -> Session | None:
     return _session(tx.one(sql.session_by_id, company=company, session_id=session_id))
 
@@ -186,6 +195,31 @@ def terms(tx: Transaction, session: Session) -> Terms:
     assert row is not None, "a session is opened with its terms"
     unit, price, bonus_type, bonus_value, bonus_note = row
     return Terms(unit, price, Bonus(bonus_type, bonus_value, bonus_note) if bonus_type else None)
+
+
+def all_terms(tx: Transaction, company: int, session_no: int) -> list[AgreedTerms]:
+    """Every agreement of a session, oldest first."""
+    return [
+        AgreedTerms(seq, Terms(unit, price, Bonus(bonus_type, value, note) if bonus_type else None), by, at)
+        for seq, unit, price, bonus_type, value, note, by, at in tx.all(
+            sql.all_terms, company=company, session_no=session_no
+        )
+    ]
+
+
+def writers(tx: Transaction, company: int, session_no: int) -> list[Row]:
+    """Who may write, as (user, from, until)."""
+    return tx.all(sql.writers, company=company, session_no=session_no)
+
+
+def numbers(tx: Transaction, company: int) -> list[int]:
+    return [row[0] for row in tx.all(sql.session_numbers, company=company)]
+
+
+def number_without_session(tx: Transaction, company: int) -> int | None:
+    """A number under which terms or writers stand, but no session."""
+    row = tx.one(sql.without_session, company=company)
+    return row[0] if row else None
 
 
 def held_count(tx: Transaction, company: int, session_no: int) -> int:
