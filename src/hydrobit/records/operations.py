@@ -55,14 +55,17 @@ async def create_many(context: Context, call: Call) -> Reply:
         raise Refused(Code.too_many_records, f"records has {len(elements)} elements, at most {most} are taken.")
     results: list[BulkResult] = []
     in_flight: deque[asyncio.Task[list[BulkResult]]] = deque()
-    async with asyncio.TaskGroup() as tasks:
+    try:
         for first in range(0, len(elements), size):
             read = [_read_element(context, call, element) for element in elements[first : first + size]]
-            in_flight.append(tasks.create_task(_append_chunk(context, first, read)))
+            in_flight.append(asyncio.create_task(_append_chunk(context, first, read)))
             if len(in_flight) == CHUNKS_IN_FLIGHT_MAX:
                 results += await in_flight.popleft()
+        while in_flight:
+            results += await in_flight.popleft()
+    finally:
         for task in in_flight:
-            results += await task
+            task.cancel()
     return Reply(207, BulkOutcome(results=results, summary=_summary(results), ignored=list(call.ignored) or UNSET))
 
 
