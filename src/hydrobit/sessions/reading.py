@@ -6,7 +6,7 @@ from hydrobit.errors import Code, Refused
 from hydrobit.kit.instants import HOUR_MS, write_instant
 from hydrobit.projects.store import Bonus
 from hydrobit.wire import fields
-from hydrobit.wire.sessions import BonusInput, SessionChange, SessionInput
+from hydrobit.wire.sessions import BonusInput, Session, SessionChange, SessionInput
 
 PRICE_MAX = 1_000_000
 HOURS_MIN, HOURS_MAX = 1, 72
@@ -56,9 +56,7 @@ def opening(body: SessionInput, now: int, ahead_hours_max: int) -> Opening:
     )
 
 
-UNCHANGEABLE = frozenset({"sessionId", "companyId"} | set(SessionInput.__struct_fields__)) - set(
-    SessionChange.__struct_fields__
-)
+UNCHANGEABLE = frozenset(Session.__struct_fields__) - frozenset(SessionChange.__struct_fields__)
 """Fields of a session that a PATCH may not name."""
 
 
@@ -66,7 +64,7 @@ def change(body: SessionChange, ignored: tuple[str, ...]) -> Change:
     """Raises Refused for an unchangeable field and for a request that changes nothing."""
     for name in ignored:
         if name in UNCHANGEABLE:
-            raise Refused(Code.unchangeable_field, f"{name} is set when the session is opened.", field=name)
+            raise Refused(Code.unchangeable_field, f"{name} cannot be changed by an update.", field=name)
     wanted = Change(
         sampling_unit=fields.optional_text(body.samplingUnit, "samplingUnit", UNIT_LENGTH_MAX),
         price=_price(body.pricePerUnit),
