@@ -6,6 +6,7 @@ through one by one.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
 import msgspec
 
@@ -98,11 +99,12 @@ class _CompanyBatch:
         self._must_be_known = store.refuses_unknown_workers(tx, head.company)
 
     def write(self, drafts: Sequence[Draft]) -> list[Outcome]:
-        outcomes: list[Outcome | None] = [None] * len(drafts)
-        welcome = [place for place, draft in enumerate(drafts) if self._is_welcome(draft)]
-        for place, recorded in zip(welcome, self._insert_all([drafts[place] for place in welcome]), strict=False):
-            outcomes[place] = recorded
-        return [outcome or self._one(draft) for draft, outcome in zip(drafts, outcomes, strict=True)]
+        """One outcome per draft, as if each had come alone, in their order."""
+        outcomes: list[Outcome] = []
+        for are_welcome, group in groupby(drafts, self._is_welcome):
+            run = list(group)
+            outcomes += (are_welcome and self._insert_all(run)) or [self._one(draft) for draft in run]
+        return outcomes
 
     def _is_welcome(self, draft: Draft) -> bool:
         """True for a count that only a known key could still keep out."""
@@ -119,16 +121,15 @@ class _CompanyBatch:
 
     def _insert_all(self, drafts: Sequence[Draft]) -> list[Recorded]:
         """Inserts all at once; nothing at all when one of them is known or repeated."""
-        if not drafts:
-            return []
         head = self._head
-        before = head.copy()
-        rows = [self._row(draft) for draft in drafts if type(draft) is RecordDraft]
+        before, names_before = head.copy(), len(self._new_names)
         try:
             with self._tx.savepoint():
-                ledger.insert(self._tx, rows)
+                ledger.insert(self._tx, [self._row(draft) for draft in drafts if type(draft) is RecordDraft])
         except Duplicate:
             head.seq, head.units, head.hash = before.seq, before.units, before.hash
+            while len(self._new_names) > names_before:  # their texts were taken back too
+                self._new_names.popitem()
             return []
         prefix = head.prefix
         return [Recorded(ids.record_id(prefix, seq), False) for seq in range(before.seq + 1, head.seq + 1)]
