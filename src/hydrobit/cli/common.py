@@ -16,7 +16,7 @@ from hydrobit.storage.sqlite import SqliteStore
 
 Data = Annotated[Path | None, Parameter(name="--data", help="The data directory (HYDROBIT_DATA; default ./data).")]
 
-_LENGTH = re.compile(r"(\d{1,6})([smhd])")
+_LENGTH = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -32,17 +32,18 @@ def now() -> int:
 
 @contextmanager
 def opened(data: Path | None, *, must_exist: bool = True) -> Iterator[SqliteStore]:
-    """The store of a data directory, migrated, for one command beside a running server."""
-    from hydrobit import app
+    """The store of a data directory, migrated, for one command beside a running server.
+
+    A backup stays a backup: only a server begins its new life. Raises SettingError, StoreError.
+    """
     from hydrobit.storage import directory
 
     chosen = settings(data=data)
     if must_exist and not (chosen.data / directory.DATABASE).exists():
         raise StoreError(f"there is no store in {chosen.data}; `hydrobit serve --data {chosen.data}` makes one")
-    directory.prepare(chosen.data)
-    app.bring_up(chosen, SystemClock())
     store = directory.open_store(chosen.data, busy_ms_max=chosen.store_busy_ms_max)
     try:
+        store.write(directory.bring_up, now())
         yield store
     finally:
         store.close()

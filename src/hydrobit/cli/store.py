@@ -15,7 +15,7 @@ from rich.table import Table
 
 from hydrobit.cli import app
 from hydrobit.cli.common import Data, opened, settings
-from hydrobit.errors import LedgerBroken
+from hydrobit.errors import LedgerBroken, StoreError
 from hydrobit.kit.amounts import amount_text
 from hydrobit.kit.clock import SystemClock
 from hydrobit.kit.instants import write_instant
@@ -108,6 +108,8 @@ def backup(
 
     chosen = settings(data=data)
     with opened(data) as store:
+        if with_keys and not (chosen.data / directory.SIGNING_KEY).exists():
+            raise StoreError(f"there is no signing key in {chosen.data} yet; leave --with-keys out")
         directory.backup(store, chosen.data, target, with_keys=with_keys)
     print(f"backed up {chosen.data} to {target}")
 
