@@ -58,7 +58,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         directory.prepare(settings.data)
         stack.callback(directory.lock(settings.data).close)
-        bring_up(settings, clock, lambda tx, now: _begin_life(tx, now, random))
+        bring_up(settings, clock, lambda tx, now: begin_life(tx, now, random))
 
         engine = SqliteEngine(
             settings.data / directory.DATABASE,
@@ -101,18 +101,21 @@ async def serve(
 
 
 def bring_up(
-    settings: Settings, clock: Clock, begin_life: Callable[[Transaction, int], None] | None = None
+    settings: Settings, clock: Clock, on_backup: Callable[[Transaction, int], None] | None = None
 ) -> list[str]:
-    """Migrates the store of the data directory and returns the names of what was applied; safe to repeat."""
+    """Migrates the store of the data directory and returns the names of what was applied; safe to repeat.
+
+    `on_backup` is what a server does before a restored backup becomes its store.
+    """
     store = directory.open_store(settings.data, busy_ms_max=settings.store_busy_ms_max)
     try:
-        applied = store.write(directory.bring_up, clock.now(), begin_life)
+        applied = store.write(directory.bring_up, clock.now(), on_backup)
     finally:
         store.close()
     return [migration.name for migration in applied]
 
 
-def _begin_life(tx: Transaction, now: int, random: Callable[[int], bytes]) -> None:
+def begin_life(tx: Transaction, now: int, random: Callable[[int], bytes]) -> None:
     """Gives every company of a restored backup a new prefix for its ids."""
     for company in ledger.companies(tx):
         ledger.begin_life(tx, company, new_prefix(random), now)
