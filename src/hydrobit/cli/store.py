@@ -64,7 +64,8 @@ def openapi() -> None:
 @app.command
 def verify(*, data: Data = None) -> None:
     """Recompute every ledger: numbers, chain, sums and keys. Exit status 1 names the first bad entry."""
-    with opened(data) as store, Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with opened(data) as store, Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("entries", total=None)
         try:
             sound = verify_everything(store, lambda entries: progress.advance(task, entries))
