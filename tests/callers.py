@@ -126,6 +126,12 @@ def record_id(answer: httpx.Response) -> str:
     return found
 
 
+def bulk_codes(answer: httpx.Response) -> list[tuple[int, str | None]]:
+    """Status and code of every element of a bulk answer, in order."""
+    assert answer.status_code == 207, answer.text
+    return [(result["statusCode"], result.get("code")) for result in answer.json()["results"]]
+
+
 def element(session_id: str, client_event_id: str, **changes: Any) -> Json:
     """One element of a bulk call: a count without its user."""
     body = event(session_id, client_event_id) | changes

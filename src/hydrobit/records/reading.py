@@ -50,9 +50,17 @@ class VoidDraft(msgspec.Struct, frozen=True, gc=False):
     salt: bytes
 
 
-def derived_key(session_id: str, worker_id: str, client_event_id: str) -> str:
-    """The key that every record claims."""
-    return f"{CLIENT_KEY}{session_id}:{worker_id}:{client_event_id}"
+def read_derived_key(key: str) -> tuple[str, str, str] | None:
+    """Session, worker and event of the key that every record claims, `client:{sessionId}:{workerId}:{clientEventId}`.
+
+    The worker's id counts however it was typed, as in a record. None for a key that no record can have.
+    """
+    session_id, _, rest = key.removeprefix(CLIENT_KEY).partition(":")
+    worker_id, _, client_event_id = rest.partition(":")
+    try:
+        return session_id, fields.worker_id(worker_id), client_event_id
+    except Refused:
+        return None
 
 
 def record(
@@ -99,10 +107,9 @@ def _units(sent: bytes) -> int:
 
 def _own_key(key: str, session_id: str, worker_id: str, client_event_id: str) -> str | None:
     """An own key as it is kept; the record's derived key says nothing new and is dropped."""
-    own = fields.key(key, "idempotencyKey")
-    if not own.startswith(CLIENT_KEY):
-        return own
-    if own == derived_key(session_id, worker_id, client_event_id):
+    if not key.startswith(CLIENT_KEY):
+        return fields.optional_key(key, "idempotencyKey")
+    if read_derived_key(key) == (session_id, worker_id, client_event_id):
         return None
     raise fields.invalid("idempotencyKey", f"may begin with {CLIENT_KEY} only as the record's own derived key")
 

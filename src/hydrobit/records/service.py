@@ -6,7 +6,7 @@ from hydrobit.errors import Code, Refused
 from hydrobit.kit import ids
 from hydrobit.ledger import store as ledger
 from hydrobit.ledger.entry import Entry, Kind
-from hydrobit.records.reading import CLIENT_KEY
+from hydrobit.records.reading import CLIENT_KEY, read_derived_key
 from hydrobit.sessions import store as session_store
 from hydrobit.storage.engine import Transaction
 
@@ -44,9 +44,9 @@ def is_key_used(tx: Transaction, company: int, key: str) -> bool:
     """Whether a record of the company claimed the key: an own key, or the one derived from its event."""
     if not key.startswith(CLIENT_KEY):
         return ledger.by_key(tx, company, key) is not None
-    session_id, _, rest = key.removeprefix(CLIENT_KEY).partition(":")
-    worker_id, _, client_event_id = rest.partition(":")
-    session = session_store.by_id(tx, company, session_id)
-    if session is None:
+    parts = read_derived_key(key)
+    session = session_store.by_id(tx, company, parts[0]) if parts else None
+    if parts is None or session is None:
         return False
+    _, worker_id, client_event_id = parts
     return ledger.by_event(tx, company, session.session_no, worker_id, client_event_id) is not None

@@ -52,7 +52,7 @@ def opening(body: SessionInput, now: int, ahead_hours_max: int) -> Opening:
         bonus=_bonus(body.bonus),
         max_duration_hours=None if fields.left_out(body.maxDurationHours) else hours(body.maxDurationHours),
         notes=fields.optional_text(body.notes, "notes", fields.NOTE_LENGTH_MAX),
-        local_id=None if body.localId is None else fields.key(body.localId, "localId"),
+        local_id=fields.optional_key(body.localId, "localId"),
     )
 
 

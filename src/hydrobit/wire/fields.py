@@ -163,6 +163,13 @@ def key(value: str, field: str) -> str:
     return exact
 
 
+def optional_key(value: str | None, field: str) -> str | None:
+    """A key that may be left out. A blank one is refused: it would make every record the same."""
+    if value is not None and not value.strip():
+        raise invalid(field, f"must have 1 to {KEY_LENGTH_MAX} characters, or be left out")
+    return None if value is None else key(value, field)
+
+
 def instant(value: str, field: str) -> int:
     """Milliseconds since 1970 of a sent instant. Raises Refused."""
     try:

@@ -67,6 +67,12 @@ class BulkRecordInput(Struct):
     evidence: Annotated[Raw, Evidence] = field(default_factory=nothing)
 
 
+class EventId(Struct):
+    """What is read of an element that cannot be read otherwise, so that its failure can name it."""
+
+    clientEventId: ClientEventId
+
+
 class RecordInput(Struct):
     """One count of units for a worker."""
 

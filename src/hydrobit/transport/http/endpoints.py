@@ -1,6 +1,7 @@
 """Every operation of the table as an endpoint under HTTP."""
 
 from collections.abc import Mapping, Sequence
+from unicodedata import category
 from urllib.parse import parse_qsl
 
 from hydrobit.errors import Code, Refused
@@ -27,8 +28,8 @@ class OperationEndpoint:
     async def answer(self, request: Request) -> Answer:
         request_id = self._dispatcher.next_request_id()
         try:
-            query = read_query(request.query) if request.query else _NO_QUERY
             token = bearer(request)
+            query = read_query(request.query) if request.query else _NO_QUERY
         except Refused as refused:
             reply = self._dispatcher.refuse(refused, request_id, self._operation.name)
         else:
@@ -73,8 +74,9 @@ def read_query(query: bytes) -> dict[str, str]:
     if len(values) != len(pairs):
         repeated = next(name for name in values if sum(name == other for other, _ in pairs) > 1)
         raise Refused(Code.invalid_value, f"The parameter {repeated[:100]} is repeated.", field=repeated[:100])
-    if any(not character.isprintable() for value in values.values() for character in value):
-        raise Refused(Code.invalid_value, "A parameter holds a control character.")
+    for name, value in values.items():
+        if not value.isprintable() and any(category(character) == "Cc" for character in value):
+            raise Refused(Code.invalid_value, f"{name[:100]} must not hold a control character.", field=name[:100])
     return values
 
 
