@@ -17,7 +17,8 @@ insert into held (
 )
 
 -- name: held_after
--- What waits for review, oldest first, with the session and company that it belongs to.
+-- What waits for review, oldest first, with the session and company that it belongs to. What was counted since, after
+-- its session was opened again, waits no more.
 select h.company, h.held_number, h.prefix, c.company_id, s.session_id, h.worker_id, h.worker_name, h.units,
     h.recorded_at, h.received_at, h.actor, h.client_event_id
 from held as h
@@ -25,6 +26,11 @@ join company as c on c.company = h.company
 join session as s on s.company = h.company and s.session_no = h.session_no
 where (h.company > :company or (h.company = :company and h.held_number > :held_number))
     and (cast(:company_id as text) is null or c.company_id = :company_id)
+    and not exists (
+        select 1 from entry as e
+        where e.company = h.company and e.session_no = h.session_no and e.client_event_id = h.client_event_id
+            and e.worker_id = h.worker_id
+    )
 order by h.company, h.held_number
 limit :page
 

@@ -138,4 +138,12 @@ where company = :company and session_no not in (select session_no from session w
 order by session_no limit 1
 
 -- name: count_held
-select count(*) from held where company = :company and session_no = :session_no
+-- What waits for review. What was sent again and counted, after its session was opened again, waits no more.
+select count(*)
+from held as h
+where h.company = :company and h.session_no = :session_no
+    and not exists (
+        select 1 from entry as e
+        where e.company = h.company and e.session_no = h.session_no and e.client_event_id = h.client_event_id
+            and e.worker_id = h.worker_id
+    )
