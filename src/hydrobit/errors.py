@@ -170,7 +170,7 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.busy: Meaning(503, _BUSY, "The server is busy.", "Send the same call again after Retry-After seconds."),
     Code.too_many_connections: Meaning(503, _BUSY, "The server has too many connections.", "Try again later."),
     Code.unavailable: Meaning(
-        503, _BUSY, "The store cannot be reached.", "Send the same call again after Retry-After."
+        503, _BUSY, "Something that the server needs cannot be reached.", "Send the same call again after Retry-After."
     ),
 }
 
