@@ -75,6 +75,7 @@ def verify(*, data: Data = None) -> None:
             sys.exit(1)
     for company in sound:
         print(f"company {company.company}: {company.entries} entries, {amount_text(company.units)} units: sound")
+        print(f"  head {company.head.hex()}")
     print(f"{len(sound)} ledgers verified")
 
 

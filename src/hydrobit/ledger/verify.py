@@ -28,11 +28,12 @@ _FINDING = (sql.unfound_by_event, sql.unfound_by_key, sql.unfound_by_device, sql
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a company's ledger holds, all of it sound. `units` are net millionths."""
+    """What a company's ledger holds, all of it sound. `units` are net millionths, `head` is its last link."""
 
     company: int
     entries: int
     units: int
+    head: bytes
 
 
 def verify_store(tx: Transaction, progress: Callable[[int], None] = lambda entries: None) -> list[Verified]:
@@ -57,7 +58,7 @@ def verify_company(tx: Transaction, company: int, progress: Callable[[int], None
         )
     if walk.seq and walk.prefix != head.prefix:
         raise LedgerBroken(f"company {company}: the head's prefix is not that of the entries up to seq {walk.seq}")
-    return Verified(company, walk.seq, walk.units)
+    return Verified(company, walk.seq, walk.units, walk.link)
 
 
 def verify_keys(tx: Transaction, company: int) -> None:
