@@ -42,6 +42,7 @@ class Settings:
     bulk_length_max: int = 10_000
     header_bytes_max: int = 32_768
     request_read_s_max: int = 30
+    request_bytes_per_s_min: int = 1_024
     keep_alive_s: int = 75
     connections_max: int = 10_000
     clock_ahead_hours_max: int = 24

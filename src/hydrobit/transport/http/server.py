@@ -1,102 +1,30 @@
-"""uvicorn as it is run here: with limits on heads, slow requests and connections, and a stop that exits with 0."""
+"""uvicorn as it is run here: guarded connections, as many as the system allows, and a stop that exits with 0."""
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httptools
+import structlog
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from hydrobit.errors import Code, Refused
+from hydrobit.errors import Refused
 from hydrobit.settings import Settings
+from hydrobit.transport.http.connection import Guard, GuardedProtocol
 from hydrobit.transport.http.shell import Answer
+
+log = structlog.get_logger("hydrobit")
 
 SWEEP_S = 1.0
 """How often slow requests are looked for."""
 
 
-class Guard:
-    """The limits of connections, and the answers of those that break them."""
-
-    def __init__(self, settings: Settings, refuse: Callable[[Refused, str], Answer]) -> None:
-        self.header_bytes_max = settings.header_bytes_max
-        self.request_read_s_max = settings.request_read_s_max
-        self.connections_max = settings.connections_max
-        self._refuse = refuse
-
-    def raw_answer(self, code: Code, detail: str) -> bytes:
-        """A whole HTTP answer, for a connection that has no request yet."""
-        answer = self._refuse(Refused(code, detail), "")
-        head = [
-            STATUS_LINE[answer.status],
-            b"content-type: application/json\r\ncache-control: no-store\r\nconnection: close\r\n",
-            *(b"%b: %b\r\n" % header for header in answer.headers),
-            b"content-length: %d\r\n\r\n" % len(answer.body),
-        ]
-        return b"".join([*head, answer.body])
-
-
-class GuardedProtocol(HttpToolsProtocol):
-    """A connection whose head is bounded in bytes and whose request must arrive in time."""
-
-    guard: Guard
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._waiting_since: float | None = time.monotonic()
-        self._head_bytes = 0
-        self._in_head = True
-        if len(self.connections) > self.guard.connections_max:
-            self._turn_away(Code.too_many_connections, "Try again in a moment.")
-
-    def data_received(self, data: bytes) -> None:
-        if self._waiting_since is None:
-            self._waiting_since = time.monotonic()
-        if self._in_head:
-            self._head_bytes += len(data)
-        super().data_received(data)
-        if self._in_head and self._head_bytes > self.guard.header_bytes_max and not self.transport.is_closing():
-            self._turn_away(Code.headers_too_large, f"It may have at most {self.guard.header_bytes_max} bytes.")
-
-    def on_message_begin(self) -> None:
-        self._in_head = True
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        if self._head_bytes > self.guard.header_bytes_max:
-            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-            if size > self.guard.header_bytes_max:
-                self._turn_away(Code.headers_too_large, f"It may have at most {self.guard.header_bytes_max} bytes.")
-                raise httptools.HttpParserCallbackError("the head is too large")
-        self._head_bytes = 0
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._waiting_since = None
-        self._head_bytes = 0
-        self._in_head = True
-        super().on_message_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        if not self.transport.is_closing():
-            super().send_400_response(msg)
-
-    def sweep(self, now: float) -> None:
-        """Ends a connection whose request has been arriving for too long."""
-        since = self._waiting_since
-        if since is not None and now - since > self.guard.request_read_s_max and not self.transport.is_closing():
-            self._turn_away(Code.slow_request, f"A request must arrive within {self.guard.request_read_s_max} s.")
-
-    def _turn_away(self, code: Code, detail: str) -> None:
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:  # type: ignore[redundant-expr]
-            self.transport.write(self.guard.raw_answer(code, detail))
-        self.transport.close()
+FILES_BESIDE = 64
+"""Open files of the process that are no connections: the store, its readers, the log, the event loop."""
 
 
 class Server(uvicorn.Server):
@@ -142,7 +70,8 @@ def build(
     started: Callable[[int], None] = lambda port: None,
 ) -> Server:
     """A server for an ASGI application with the settings that Hydrobit runs with; the benchmark's peers use it too."""
-    protocol = type("Connection", (GuardedProtocol,), {"guard": Guard(settings, refuse)})
+    guard = Guard(settings, refuse, connections_max=allow_connections(settings.connections_max))
+    protocol = type("Connection", (GuardedProtocol,), {"guard": guard})
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -160,3 +89,19 @@ def build(
         backlog=2048,
     )
     return Server(config, started)
+
+
+def allow_connections(wanted: int) -> int:
+    """Raises this process's limit of open files for so many connections; returns how many the system lets it hold."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + FILES_BESIDE
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    raised = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+    except (ValueError, OSError):
+        raised = soft
+    if raised < needed:
+        log.warning("fewer connections than set", connections_max=raised - FILES_BESIDE, open_files_max=raised)
+    return min(wanted, max(1, raised - FILES_BESIDE))

@@ -24,7 +24,7 @@ GZIP_BYTES_MIN = 1_400
 GZIP_LEVEL = 4
 GZIP_IN_THREAD_BYTES_MIN = 32_768
 _METHODS = b"GET, HEAD, POST, PATCH, OPTIONS"
-_SAFE_HEADERS: Headers = [
+SAFE_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
 ]
@@ -94,7 +94,7 @@ class Shell:
         self._routes, self._refuse = routes, refuse
         self._any_origin = "*" in cors_origins
         self._origins = frozenset(origin.encode() for origin in cors_origins)
-        self._headers = [*_SAFE_HEADERS, *([(b"access-control-allow-origin", b"*")] if self._any_origin else [])]
+        self._headers = [*SAFE_HEADERS, *([(b"access-control-allow-origin", b"*")] if self._any_origin else [])]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -104,6 +104,9 @@ class Shell:
             answer = await self._answer(scope, headers, receive)
         except Refused as refused:
             answer = self._refuse(refused, scope["path"])
+        except asyncio.CancelledError:  # uvicorn does so when a stop has waited long enough
+            stopping = Refused(Code.unavailable, "The server is stopping; send the same call again.")
+            answer = self._refuse(stopping, scope["path"])
         except _Gone:
             return
         await self._send(scope["method"], headers, answer, send)
