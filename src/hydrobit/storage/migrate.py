@@ -1,6 +1,7 @@
 """Numbered migrations, applied in order under the store's write lock; a newer store is refused with a sentence."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -53,12 +54,13 @@ def version(tx: Transaction) -> int:
     return int(row[0])
 
 
-def migrate(tx: Transaction, now: int) -> list[Migration]:
+def migrate(tx: Transaction, now: int, known: Sequence[Migration] | None = None) -> list[Migration]:
     """Brings the store to this release's version and returns what was applied; a second run applies nothing.
 
-    Raises StoreTooNew when the store knows a version that this release does not.
+    `known` are all migrations in order, this release's own when left out. Raises StoreTooNew when the store knows a
+    version that they do not.
     """
-    known = migrations()
+    known = known or migrations()
     present = version(tx)
     if present > known[-1].version:
         raise StoreTooNew(

@@ -101,7 +101,7 @@ class SqliteStore:
         except sqlite3.OperationalError as e:
             raise _store_error(e) from e
         try:
-            result = unit(SqliteTransaction(connection), *args)
+            result = _run(connection, unit, *args)
             connection.execute("commit")
         except BaseException as e:
             if connection.in_transaction:
@@ -170,11 +170,18 @@ def _read(connection: sqlite3.Connection, unit: Callable[..., T], /, *args: obje
     try:
         connection.execute("begin")
         try:
-            return unit(SqliteTransaction(connection), *args)
+            return _run(connection, unit, *args)
         finally:
             connection.execute("commit")
     except sqlite3.OperationalError as e:
         raise _store_error(e) from e
+
+
+def _run(connection: sqlite3.Connection, unit: Callable[..., T], *args: object) -> T:
+    try:
+        return unit(SqliteTransaction(connection), *args)
+    except StopIteration as e:  # no future can carry it: whoever waits would wait for ever
+        raise RuntimeError("the unit raised StopIteration") from e
 
 
 def _store_error(e: sqlite3.Error) -> StoreError:
@@ -252,8 +259,6 @@ class _Job:
     def run(self, store: SqliteStore) -> None:
         try:
             result = store.write(self._unit, *self._args)
-        except StopIteration as e:  # a future cannot carry it, and its caller would wait for ever
-            self._loop.call_soon_threadsafe(self._fail, RuntimeError(f"the unit raised {e!r}"))
         except BaseException as e:  # the caller waits for this job: whatever happened is its answer
             self._loop.call_soon_threadsafe(self._fail, e)
         else:
