@@ -1,0 +1,334 @@
+"""Every row of the table: who may call it, and that another company's things answer as things that do not exist.
+
+All of it is made from the table. A new row is covered by itself; one that takes a field or a parameter which is not
+told of below makes `test_every_field_of_every_operation_is_told_of_here` fail until it is.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from hydrobit.catalog import OPERATIONS
+from hydrobit.demo import company as demo
+from hydrobit.identity.signing import SigningKey
+from hydrobit.kit.clock import SystemClock
+from hydrobit.operation import Operation, Role
+from hydrobit.settings import Settings
+from hydrobit.storage import directory
+from tests.callers import DOCUMENT, NOBODY, VIEWER, Caller, fresh_day, record_id, refusal
+from tests.servers import RunningServer
+
+Json = dict[str, Any]
+
+IDS = ("sessionId", "recordId", "projectId", "sectorId", "key")
+"""Fields and parameters that name a stored thing of a company."""
+
+VALUES: Json = {
+    "worker_name": "John Smith",
+    "workerId": "JS0315",
+    "sector_name": "Lote A-1",
+    "samplingUnit": "box",
+    "pricePerUnit": 5.5,
+    "bonus": {"type": "flat", "value": 10, "note": "High quality bonus"},
+    "maxDurationHours": 20,
+    "notes": "Good weather today",
+    "units": 5,
+    "recordedAtUtc": "2025-10-19T14:30:00.000Z",
+    "sentAtUtc": "2025-10-19T14:31:00.000Z",
+    "evidence": {"gross": 20.5},
+    "deviceId": "scanner-1",
+    "reason": "Duplicate entry",
+    "day": "2025-10-19",
+    "status": "open",
+    "page": 1,
+    "limit": 25,
+}
+"""A good value of every field and parameter that names no stored thing. Fresh ones and lists are made in `_value`."""
+FRESH = ("localId", "clientEventId", "idempotencyKey", "deviceSeq", "openedAt")
+LISTS = ("records",)
+USER = "auth0Id"
+
+ROLES = {Role.admin: demo.ADMIN, Role.supervisor: demo.SUPERVISOR, Role.viewer: VIEWER}
+
+
+@dataclass(frozen=True)
+class Things:
+    """Ids of one company by the name of the field that takes them: all that exist, the first fit for a good call."""
+
+    ids: dict[str, list[str]]
+    user: str
+
+    def first(self) -> dict[str, str]:
+        return {name: found[0] for name, found in self.ids.items()}
+
+
+UNKNOWN = {
+    "sessionId": "6507f1e3c9d8e2a4b1f9c3d5",
+    "recordId": "rec_1234567890abcdef",
+    "projectId": "proj_999",
+    "sectorId": "sector_999",
+    "key": "client:6507f1e3c9d8e2a4b1f9c3d5:JS0315:evt_1",
+}
+_numbers = iter(range(1, 1_000_000))
+
+
+def things_of(caller: Caller, project: str, sector: str) -> Things:
+    """Opens and closes sessions, counts and voids, and returns the ids of all of it."""
+    place = {"projectId": project, "sector": sector}
+    session_id, closed = caller.opened(**place), caller.opened(**place)
+    record = caller.counted(session_id, "evt_1", idempotencyKey=f"own of {caller.user}")
+    voided = caller.counted(session_id, "evt_2")
+    void = record_id(caller.void(voided))
+    in_closed = caller.counted(closed, "evt_1")
+    held = refusal_of_late(caller, closed)
+    ids = {
+        "sessionId": [session_id, closed],
+        "recordId": [record, voided, void, in_closed, held],
+        "projectId": [project],
+        "sectorId": [sector],
+        "key": [f"client:{session_id}:JS0315:evt_1", f"own of {caller.user}", f"client:{closed}:JS0315:evt_1"],
+    }
+    return Things(ids, caller.user)
+
+
+def refusal_of_late(caller: Caller, session_id: str) -> str:
+    caller.close_session(session_id)
+    held: str = refusal(caller.count(session_id, "evt_late"), 409, "session_closed")["heldId"]
+    return held
+
+
+@pytest.fixture(scope="module")
+def ours(server: RunningServer) -> Things:
+    with Caller(server) as admin:
+        return things_of(admin, demo.PROJECT, "sector_001")
+
+
+@pytest.fixture(scope="module")
+def theirs(server: RunningServer) -> Things:
+    with Caller(server, demo.OTHER_USER) as neighbour:
+        return things_of(neighbour, demo.OTHER_PROJECT, demo.OTHER_SECTOR)
+
+
+def every(operations: tuple[Operation, ...] = OPERATIONS) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("operation", operations, ids=lambda operation: operation.name)
+
+
+def names_in_path(operation: Operation) -> list[str]:
+    return re.findall(r"{(\w+)}", operation.http.path)
+
+
+def names_in_query(operation: Operation) -> list[str]:
+    return [parameter.name for parameter in operation.parameters if parameter.place == "query"]
+
+
+def names_in_body(operation: Operation) -> list[str]:
+    """The fields of the request and of the elements of its lists."""
+    names = _fields(operation)
+    return [*names, *(inner for name in names if name in LISTS for inner in _fields_of_element(operation, name))]
+
+
+def _fields(operation: Operation) -> list[str]:
+    return list(operation.request.shape.__struct_fields__) if operation.request is not None else []
+
+
+def _fields_of_element(operation: Operation, name: str) -> list[str]:
+    """The fields of the elements of a list, as the derived document tells them."""
+    assert operation.request is not None
+    schemas = DOCUMENT["components"]["schemas"]
+    items = schemas[operation.request.shape.__name__]["properties"][name]["items"]
+    return list(schemas[items["$ref"].rpartition("/")[2]]["properties"])
+
+
+def request(operation: Operation, ids: dict[str, str], user: str) -> tuple[str, Json, Json | None]:
+    """Path, query and body of a good call of the operation about these things."""
+    path = operation.http.path.format_map(ids)
+    query = {name: _value(name, ids, user, operation) for name in names_in_query(operation)}
+    if operation.request is None:
+        return path, query, None
+    body = {name: _value(name, ids, user, operation) for name in _fields(operation)}
+    return path, query, body
+
+
+def _value(name: str, ids: dict[str, str], user: str, operation: Operation) -> Any:
+    number = next(_numbers)
+    fresh = {
+        "deviceSeq": number,
+        "openedAt": f"{fresh_day()}T14:00:00.000Z",
+        **{other: f"{other} {number}" for other in ("localId", "clientEventId", "idempotencyKey")},
+    }
+    if name in LISTS:
+        return [{field: _value(field, ids, user, operation) for field in _fields_of_element(operation, name)}]
+    return fresh.get(name) or ({USER: user} | ids | VALUES)[name]
+
+
+def send(client: httpx.Client, operation: Operation, call: tuple[str, Json, Json | None]) -> httpx.Response:
+    path, query, body = call
+    return client.request(operation.http.method, path, params=query, json=body)
+
+
+# The table and this file
+
+
+@every()
+def test_every_field_of_every_operation_is_told_of_here(operation: Operation) -> None:
+    told = {*IDS, *VALUES, *FRESH, *LISTS, USER}
+    assert set(names_in_path(operation)) <= set(IDS)
+    assert set(names_in_query(operation)) | set(names_in_body(operation)) <= told
+
+
+@every()
+def test_a_good_call_is_no_refusal_of_its_caller(server: RunningServer, ours: Things, operation: Operation) -> None:
+    with Caller(server) as admin:
+        answer = send(admin, operation, request(operation, ours.first(), demo.ADMIN))
+    assert answer.status_code not in (400, 401, 403, 405, 415), answer.text
+
+
+# Another company
+
+
+def _named(operation: Operation) -> Iterator[tuple[str, str]]:
+    for name in (*names_in_path(operation), *names_in_query(operation), *names_in_body(operation)):
+        if name in IDS:
+            yield operation.name, name
+
+
+NAMED = [pair for operation in OPERATIONS for pair in _named(operation)]
+BY_NAME = {operation.name: operation for operation in OPERATIONS}
+
+
+def test_every_path_with_an_id_is_among_those_tried() -> None:
+    with_ids = {operation.name for operation in OPERATIONS if "{" in operation.http.path}
+    assert with_ids <= {name for name, _ in NAMED}
+
+
+@pytest.mark.parametrize(("operation_name", "field"), NAMED)
+def test_another_companys_thing_answers_exactly_as_an_unknown_one(
+    server: RunningServer, ours: Things, theirs: Things, operation_name: str, field: str
+) -> None:
+    operation = BY_NAME[operation_name]
+
+    def told(thing: str) -> tuple[int, str, list[str]]:
+        call = request(operation, ours.first() | {field: thing}, demo.ADMIN)
+        answer = send(admin, operation, call)
+        headers = sorted(name for name in answer.headers if name != "date")
+        return answer.status_code, _without(answer, thing, call[2]), headers
+
+    with Caller(server) as admin, Caller(server, demo.OTHER_USER) as neighbour:
+        before = state_of(neighbour, theirs)
+        for thing in theirs.ids[field]:
+            assert told(thing) == told(UNKNOWN[field])
+        assert state_of(neighbour, theirs) == before
+
+
+def state_of(caller: Caller, things: Things) -> list[Json]:
+    """All that the owner sees of its things; what is held stands in its session's count."""
+    records = [record for record in things.ids["recordId"] if not record.startswith("held_")]
+    return [*map(caller.session, things.ids["sessionId"]), *map(caller.record, records)]
+
+
+def _without(answer: httpx.Response, thing: str, body: Json | None) -> str:
+    """The answer's text without the id that was sent and without what differs from call to call."""
+    if not answer.content:
+        return ""
+    told = answer.json()
+    told.pop("requestId", None)
+    text = json.dumps(told).replace(thing, "ID")
+    return re.sub(r"(localId|clientEventId|idempotencyKey) \d+", r"\1 N", text)
+
+
+@every()
+def test_a_call_about_ones_own_things_never_shows_another_companys(
+    server: RunningServer, ours: Things, theirs: Things, operation: Operation
+) -> None:
+    with Caller(server, demo.OTHER_USER) as neighbour:
+        answer = send(neighbour, operation, request(operation, theirs.first(), demo.OTHER_USER))
+        bare = neighbour.request(operation.http.method, operation.http.path.format_map(theirs.first()))
+    for found in [*ours.ids["sessionId"], *ours.ids["recordId"], demo.COMPANY, demo.ADMIN]:
+        assert found not in answer.text + bare.text
+
+
+# Roles and tokens
+
+
+@every()
+def test_a_viewer_only_reads(operation: Operation) -> None:
+    assert (Role.viewer in operation.roles) == (operation.http.method in ("GET", "HEAD"))
+    assert {Role.admin, Role.supervisor} <= operation.roles
+
+
+@every()
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_may_call_what_the_table_says(
+    server: RunningServer, ours: Things, operation: Operation, role: Role
+) -> None:
+    with Caller(server, ROLES[role]) as caller:
+        answer = send(caller, operation, request(operation, ours.first(), ROLES[role]))
+        if role in operation.roles:
+            assert not answer.content or answer.json().get("code") != "role_forbidden"
+        else:
+            refusal(answer, 403, "role_forbidden")
+            empty = caller.request(operation.http.method, operation.http.path.format_map(ours.first()))
+            refusal(empty, 403, "role_forbidden")
+
+
+def strange_tokens(server: RunningServer) -> dict[str, str]:
+    """Authorization headers that nobody may get through with."""
+    key = SigningKey.load_or_create(server.data / directory.SIGNING_KEY)
+    now, settings = SystemClock().now(), Settings()
+    hour, good = 3_600_000, server.token()
+    head, claims, signature = good.split(".")
+    return {
+        "no scheme": good,
+        "another scheme": f"Basic {good}",
+        "garbage": "Bearer garbage",
+        "no token": "Bearer",
+        "two in one": f"Bearer {good}, Bearer {good}",
+        "expired": f"Bearer {key.sign(demo.ADMIN, now - 2 * hour, 3600, settings.issuer, settings.audience)}",
+        "not yet valid": f"Bearer {key.sign(demo.ADMIN, now + hour, 3600, settings.issuer, settings.audience)}",
+        "another issuer": f"Bearer {key.sign(demo.ADMIN, now, 3600, 'someone', settings.audience)}",
+        "another audience": f"Bearer {key.sign(demo.ADMIN, now, 3600, settings.issuer, 'someone')}",
+        "cut signature": f"Bearer {head}.{claims}.{signature[:-4]}",
+        "no signature": f"Bearer {head}.{claims}.",
+    }
+
+
+@every()
+def test_without_a_token_that_counts_nothing_is_answered(
+    server: RunningServer, ours: Things, operation: Operation
+) -> None:
+    call = request(operation, ours.first(), demo.ADMIN)
+    with Caller(server) as client:
+        good = client.headers.pop("authorization")
+        answers = [send(client, operation, call)]
+        for header in strange_tokens(server).values():
+            client.headers["authorization"] = header
+            answers.append(send(client, operation, call))
+        client.headers = httpx.Headers([("authorization", good), ("authorization", good)])
+        answers.append(send(client, operation, call))
+    for answer in answers:
+        assert answer.status_code == 401, answer.text
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@every()
+def test_a_valid_token_of_a_user_without_a_company_opens_nothing(
+    server: RunningServer, ours: Things, operation: Operation
+) -> None:
+    for user in (NOBODY, "user_of_no_store"):
+        with Caller(server, user) as caller:
+            answer = send(caller, operation, request(operation, ours.first(), user))
+            assert answer.status_code == 403
+            assert operation.http.method == "HEAD" or answer.json()["code"] == "no_company"
+
+
+@every(tuple(row for row in OPERATIONS if USER in (*names_in_query(row), *names_in_body(row))))
+def test_nobody_speaks_for_another_user(server: RunningServer, ours: Things, operation: Operation) -> None:
+    for other in (demo.SUPERVISOR, demo.OTHER_USER, demo.ADMIN.upper(), f" {demo.ADMIN}", "x"):
+        with Caller(server) as admin:
+            answer = send(admin, operation, request(operation, ours.first(), other))
+            refusal(answer, 403, "caller_mismatch")
