@@ -94,7 +94,10 @@ async def serve(
         jobs.start()
         stack.push_async_callback(jobs.stop)
 
-        server = _http_server(context, identity, metrics, own_key, started)
+        def stopping() -> None:
+            engine.end_within(settings.stop_s_max)
+
+        server = _http_server(context, identity, metrics, own_key, started, stopping)
         _settle()
         await server.serve()
         log.info("stopping")
@@ -141,6 +144,7 @@ def _http_server(
     metrics: Metrics,
     own_key: SigningKey | None,
     started: Callable[[int], None],
+    stopping: Callable[[], None],
 ) -> Server:
     settings = context.settings
     dispatcher = Dispatcher(context, identity, metrics)
@@ -173,7 +177,7 @@ def _http_server(
             },
         )
     )
-    server = build(Shell(routes, refuse, cors_origins=settings.cors_origins), settings, refuse, started)
+    server = build(Shell(routes, refuse, cors_origins=settings.cors_origins), settings, refuse, started, stopping)
     metrics.connections = lambda: server.connection_count
     return server
 

@@ -6,6 +6,7 @@ Durable means synchronous=full: the WAL is synced to the disk before a commit re
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -126,6 +127,10 @@ class SqliteStore:
             return str(e)
         return None if sentence == "ok" else sentence
 
+    def wait_at_most(self, busy_ms: int) -> None:
+        """From now on a transaction waits so long for another process's lock."""
+        self._connection.execute(f"pragma busy_timeout = {busy_ms}")
+
     def copy_to(self, path: Path) -> None:
         """An online copy of the whole database, consistent while others write."""
         target = sqlite3.connect(path)
@@ -201,11 +206,12 @@ class SqliteEngine:
     """The engine port over one file: units that write run one after another on the writer thread."""
 
     def __init__(self, path: Path, *, busy_ms_max: int, reader_connections: int) -> None:
+        self._path, self._busy_ms_max = path, busy_ms_max
         self._store = SqliteStore(path, busy_ms_max=busy_ms_max, checkpoints=True)
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._ends_at: float | None = None
         self._writer = threading.Thread(target=self._write_until_stopped, name="hydrobit-writer", daemon=True)
         self._writer.start()
-        self._path, self._busy_ms_max = path, busy_ms_max
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(reader_connections, thread_name_prefix="hydrobit-reader")
@@ -219,6 +225,10 @@ class SqliteEngine:
     async def read(self, unit: Callable[..., T], /, *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_on_thread, unit, args)
 
+    def end_within(self, seconds: float) -> None:
+        """Units that have not begun by then no longer wait for another process's lock, so that a stop has an end."""
+        self._ends_at = time.monotonic() + seconds
+
     async def stop(self) -> None:
         """Runs what is queued, then releases the store."""
         self._jobs.put(None)
@@ -230,6 +240,9 @@ class SqliteEngine:
 
     def _write_until_stopped(self) -> None:
         while (job := self._jobs.get()) is not None:
+            if self._ends_at is not None:
+                left_ms = int((self._ends_at - time.monotonic()) * 1000)
+                self._store.wait_at_most(max(0, min(left_ms, self._busy_ms_max)))
             job.run(self._store)
 
     def _read_on_thread(self, unit: Callable[..., T], args: tuple[object, ...]) -> T:

@@ -28,11 +28,11 @@ FILES_BESIDE = 64
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which leaves the exit status to us, tells its port and sweeps slow connections."""
+    """uvicorn's server, which leaves the exit status to us, tells of its start and stop, and sweeps connections."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[int], None]) -> None:
+    def __init__(self, config: uvicorn.Config, started: Callable[[int], None], stopping: Callable[[], None]) -> None:
         super().__init__(config)
-        self._tell_started = started
+        self._tell_started, self._tell_stopping = started, stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -58,6 +58,10 @@ class Server(uvicorn.Server):
                     connection.sweep(now)
         return await super().on_tick(counter)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._tell_stopping()
+        await super().shutdown(sockets)
+
     @property
     def connection_count(self) -> int:
         return len(self.server_state.connections)
@@ -68,6 +72,7 @@ def build(
     settings: Settings,
     refuse: Callable[[Refused, str], Answer],
     started: Callable[[int], None] = lambda port: None,
+    stopping: Callable[[], None] = lambda: None,
 ) -> Server:
     """A server for an ASGI application with the settings that Hydrobit runs with; the benchmark's peers use it too."""
     guard = Guard(settings, refuse, connections_max=allow_connections(settings.connections_max))
@@ -88,7 +93,7 @@ def build(
         timeout_graceful_shutdown=settings.stop_s_max,
         backlog=2048,
     )
-    return Server(config, started)
+    return Server(config, started, stopping)
 
 
 def allow_connections(wanted: int) -> int:
