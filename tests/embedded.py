@@ -1,4 +1,4 @@
-"""The house without a road: the rows of the table, called in this process over a real store, at a time the test sets."""
+"""The house without a road: the rows of the table, called in this process over a real store, at a time that is set."""
 
 import json
 import os

@@ -117,16 +117,15 @@ class Appender:
         begun, now = time.perf_counter(), self._clock.now()
         try:
             written = await self._engine.write(self._batch.write, drafts, now)
+            self._observe(len(drafts), time.perf_counter() - begun)
+            self._batch.committed(written, now)
+            _deliver(taken, written.outcomes)
         except BaseException as e:  # nobody may wait for ever: every caller of this batch hears of it
             for _, future in taken:
                 if not future.done():
                     future.set_exception(e)
             if isinstance(e, asyncio.CancelledError):
                 raise
-            return
-        self._observe(len(drafts), time.perf_counter() - begun)
-        self._batch.committed(written, now)
-        _deliver(taken, written.outcomes)
 
 
 def _deliver(

@@ -1,0 +1,147 @@
+"""A data directory: one server at a time, and backups that a restore turns into stores of their own."""
+
+import asyncio
+import shutil
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hydrobit.errors import StoreError, StoreInUse
+from hydrobit.ledger import store as ledger
+from hydrobit.storage import directory
+from tests import embedded
+from tests.books import command
+from tests.embedded import ADMIN, BUSY_MS_MAX, MovedClock
+from tests.servers import event, opening
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A directory with the demo company, whose store no server runs on."""
+    embedded.prepare(tmp_path / "data", MovedClock())
+    return tmp_path / "data"
+
+
+def prefixes(data: Path) -> dict[int, int]:
+    """The prefix of each company's next ids."""
+    with closing(directory.open_store(data, busy_ms_max=BUSY_MS_MAX)) as store:
+        return {company: store.read(ledger.lock_head, company).prefix for company in store.read(ledger.companies)}
+
+
+def back_up(data: Path, target: Path) -> Path:
+    with closing(directory.open_store(data, busy_ms_max=BUSY_MS_MAX)) as store:
+        directory.backup(store, data, target, with_keys=False)
+    return target
+
+
+async def serve(data: Path) -> dict[int, int]:
+    """Runs a house on the directory once, as a server does, and returns the prefixes it gives ids of."""
+    async with embedded.running(data, MovedClock()):
+        return prefixes(data)
+
+
+def test_a_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    made = directory.prepare(tmp_path / "new" / "data")
+    assert stat.S_IMODE(made.stat().st_mode) == 0o700
+    directory.prepare(made)
+
+
+def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot be made"):
+        directory.prepare(tmp_path / "file" / "data")
+
+
+def test_one_server_at_a_time_holds_a_directory(tmp_path: Path) -> None:
+    with directory.lock(tmp_path), pytest.raises(StoreInUse, match="another server"):
+        directory.lock(tmp_path)
+    directory.lock(tmp_path).close()
+
+
+async def test_opening_a_store_again_keeps_its_prefixes(data: Path) -> None:
+    before = prefixes(data)
+    assert await serve(data) == await serve(data) == before
+
+
+async def test_a_restored_backup_gives_ids_of_its_own(data: Path, tmp_path: Path) -> None:
+    before, kept = prefixes(data), back_up(data, tmp_path / "kept")
+    restored = await serve(kept)
+    assert all(restored[company] != before[company] for company in before)
+    assert await serve(kept) == restored, "a restore begins one new life, not one at every start"
+    assert await serve(data) == before, "the first store lives on as it was"
+    embedded.verify(kept)
+
+
+async def test_restoring_the_same_backup_twice_gives_different_ids(data: Path, tmp_path: Path) -> None:
+    kept = back_up(data, tmp_path / "kept")
+    lives = [prefixes(data)]
+    for number in range(3):
+        lives.append(await serve(Path(shutil.copytree(kept, tmp_path / str(number)))))
+    for company in lives[0]:
+        assert len({life[company] for life in lives}) == len(lives)
+
+
+async def test_a_backup_of_a_restored_store_is_a_backup_again(data: Path, tmp_path: Path) -> None:
+    first = back_up(data, tmp_path / "first")
+    lives = [prefixes(data)[1], (await serve(first))[1]]
+    lives.append((await serve(back_up(first, tmp_path / "second")))[1])
+    assert len(set(lives)) == 3
+
+
+@pytest.mark.parametrize("words", [("verify",), ("held", "list"), ("migrate",)], ids=" ".join)
+async def test_looking_at_a_backup_leaves_it_one(data: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Else two stores that are restored from it would give the same ids."""
+    before, kept = prefixes(data), back_up(data, tmp_path / "kept")
+    done = command(kept, *words)
+    assert done.returncode == 0, done.stderr
+    assert prefixes(kept) == before
+    assert (await serve(kept))[1] != before[1]
+
+
+def test_a_backup_is_made_only_into_an_empty_directory(data: Path, tmp_path: Path) -> None:
+    kept = back_up(data, tmp_path / "kept")
+    for target in (kept, data, data / directory.DATABASE):
+        with pytest.raises(StoreError, match="not an empty directory"):
+            back_up(data, target)
+    (tmp_path / "empty").mkdir()
+    back_up(data, tmp_path / "empty")
+
+
+def test_a_backup_holds_the_keys_only_when_asked(data: Path, tmp_path: Path) -> None:
+    key = data / directory.SIGNING_KEY
+    key.parent.mkdir()
+    key.write_bytes(b"secret")
+    kept = back_up(data, tmp_path / "kept")
+    assert [file.name for file in kept.iterdir()] == [directory.DATABASE]
+    with closing(directory.open_store(data, busy_ms_max=BUSY_MS_MAX)) as store:
+        directory.backup(store, data, tmp_path / "all", with_keys=True)
+    copied = tmp_path / "all" / directory.SIGNING_KEY
+    assert (copied.read_bytes(), stat.S_IMODE(copied.stat().st_mode)) == (b"secret", 0o600)
+
+
+async def test_a_backup_under_load_is_one_moment_of_the_ledger(tmp_path: Path) -> None:
+    async with embedded.running(tmp_path / "data", MovedClock()) as house:
+        opened = await house.call("createProductionSession", ADMIN, opening())
+        session_id, acknowledged, stopped = opened.data["sessionId"], 0, False
+
+        async def count_on(device: int) -> None:
+            nonlocal acknowledged
+            number = 0
+            while not stopped:
+                body = event(session_id, f"{device}-{number}")
+                answer = await house.call("createProductionRecord", ADMIN, body)
+                assert answer.status == 201
+                number, acknowledged = number + 1, acknowledged + 1
+
+        phones = [asyncio.create_task(count_on(device)) for device in range(8)]
+        for number in range(3):
+            before = acknowledged
+            kept = await asyncio.to_thread(back_up, house.data, tmp_path / str(number))
+            after = acknowledged
+            sound = await asyncio.to_thread(embedded.verify, kept)
+            assert before + 1 <= sound[0].entries <= after + 1 + len(phones)
+            assert sound[0].units == (sound[0].entries - 1) * 1_000_000
+        stopped = True
+        await asyncio.gather(*phones)
