@@ -38,13 +38,16 @@ class Dispatcher:
         self,
         operation: Operation,
         request_id: str,
-        token: str | None,
+        token: str | Refused | None,
         path: Mapping[str, str],
-        query: Mapping[str, str],
+        query: Mapping[str, str] | Refused,
         body: bytes,
         source: Source,
     ) -> Reply:
-        """Authenticates, decodes and handles one call; an error becomes the reply that tells it."""
+        """Authenticates, decodes and handles one call; an error becomes the reply that tells it.
+
+        A token or query that the road could not read is its refusal, which is told in its turn.
+        """
         try:
             reply = await self._handle(operation, token, path, query, body, source)
         except Refused as refused:
@@ -71,18 +74,22 @@ class Dispatcher:
     async def _handle(
         self,
         operation: Operation,
-        token: str | None,
+        token: str | Refused | None,
         path: Mapping[str, str],
-        query: Mapping[str, str],
+        query: Mapping[str, str] | Refused,
         body: bytes,
         source: Source,
     ) -> Reply:
         now = self._context.clock.now()
         if token is None:
             raise Refused(Code.token_missing, "Send one header Authorization: Bearer <token>.")
+        if isinstance(token, Refused):
+            raise token
         caller = self._identity.known(token, now) or await self._identity.caller(token, now)
         if caller.role not in operation.roles:
             raise Refused(Code.role_forbidden, f"The role {caller.role} may not call {operation.name}.")
+        if isinstance(query, Refused):
+            raise query
         values = _parameters(operation.parameters, query) if operation.parameters else _NOTHING
         shape, ignored = _body(operation, body)
         _same_caller(caller, shape, values)

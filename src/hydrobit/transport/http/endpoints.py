@@ -1,6 +1,7 @@
 """Every operation of the table as an endpoint under HTTP."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 from unicodedata import category
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,9 @@ from hydrobit.transport.http.shell import Answer, Endpoint, Request
 from hydrobit.wire.envelope import encode
 
 QUERY_PARAMETERS_MAX = 100
+S = TypeVar("S")
+T = TypeVar("T")
+
 _NO_QUERY: Mapping[str, str] = {}
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="hydrobit"')
 
@@ -27,16 +31,20 @@ class OperationEndpoint:
 
     async def answer(self, request: Request) -> Answer:
         request_id = self._dispatcher.next_request_id()
-        try:
-            token = bearer(request)
-            query = read_query(request.query) if request.query else _NO_QUERY
-        except Refused as refused:
-            reply = self._dispatcher.refuse(refused, request_id, self._operation.name)
-        else:
-            reply = await self._dispatcher.answer(
-                self._operation, request_id, token, request.parameters, query, request.body, self._source
-            )
+        token = _or_refused(bearer, request)
+        query = _or_refused(read_query, request.query) if request.query else _NO_QUERY
+        reply = await self._dispatcher.answer(
+            self._operation, request_id, token, request.parameters, query, request.body, self._source
+        )
         return to_answer(reply, request_id, self._retry_after)
+
+
+def _or_refused(read: Callable[[S], T], sent: S) -> T | Refused:
+    """What was read, or why it cannot be: the dispatcher says so when its turn comes."""
+    try:
+        return read(sent)
+    except Refused as refused:
+        return refused
 
 
 def to_answer(reply: Reply, request_id: str, retry_after: tuple[bytes, bytes]) -> Answer:
