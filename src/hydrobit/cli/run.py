@@ -1,10 +1,12 @@
 """`serve` and `demo`: the commands that run a server."""
 
+import io
 import ipaddress
 import logging
 import socket
 import sys
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, TextIO, cast
 
 from cyclopts import Parameter
 
@@ -106,13 +108,14 @@ def log_json(chosen: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
+    lines = cast(TextIO, _Lines())
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, chosen.log_level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(lines),
         cache_logger_on_first_use=True,
     )
-    libraries = logging.StreamHandler(sys.stderr)
+    libraries = logging.StreamHandler(lines)
     libraries.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -123,6 +126,19 @@ def log_json(chosen: Settings) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[libraries], force=True)
+
+
+class _Lines(io.TextIOBase):
+    """Standard error for logs: a full disk or a broken pipe costs a line, never the answer that was to be logged."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def _is_loopback(host: str) -> bool:

@@ -64,12 +64,12 @@ class Appender:
     async def append(self, drafts: Sequence[Any]) -> Sequence[Any]:
         """One outcome per draft, in order, after the commit that holds them all.
 
-        Raises Refused(busy) at once when the queue is full, and whatever stopped the batch otherwise: then nothing of
-        it was written, and the same call may be sent again.
+        Raises Refused(busy) at once when the queue is full (an empty one takes any call), and whatever stopped the
+        batch otherwise: then nothing of it was written, and the same call may be sent again.
         """
         if self._stopping or self._loop is None:
             raise Refused(Code.unavailable, "The server is stopping; send the same call again.")
-        if self._rows + len(drafts) > self._queue_length_max:
+        if self._rows and self._rows + len(drafts) > self._queue_length_max:
             raise Refused(Code.busy, f"{self._rows} records wait to be written; send the same call again.")
         future: asyncio.Future[Sequence[Any]] = self._loop.create_future()
         self._waiting.append((drafts, future))
