@@ -1,0 +1,86 @@
+"""A verifier that knows the ledger from docs/reference/ledger-format.md alone: no code of the server, no MessagePack
+library. Its columns are those of the page's table.
+"""
+
+import re
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "ledger-format.md"
+COLUMNS = re.findall(r"^\| `(\w+)` \|", PAGE.read_text("utf-8").partition("## Entries")[2], re.MULTILINE)
+GENESIS = bytes(32)
+
+
+class Ledger(NamedTuple):
+    entries: int
+    units: int
+    link: bytes
+
+
+def link(previous: bytes, values: Sequence[object]) -> bytes:
+    return sha256(previous + b"\x01" + pack(values)).digest()
+
+
+def pack(values: Sequence[object]) -> bytes:
+    assert 16 <= len(values) < 1 << 16
+    return b"\xdc" + len(values).to_bytes(2, "big") + b"".join(map(_pack_one, values))
+
+
+def _pack_one(value: object) -> bytes:
+    match value:
+        case None:
+            return b"\xc0"
+        case int():
+            return _pack_whole(value)
+        case str():
+            text = value.encode()
+            if len(text) < 32:
+                return bytes([0xA0 | len(text)]) + text
+            return _head(len(text), b"\xd9\xda\xdb") + text
+        case bytes():
+            return _head(len(value), b"\xc4\xc5\xc6") + value
+    raise TypeError(f"no form for {value!r}")
+
+
+def _pack_whole(value: int) -> bytes:
+    if -32 <= value < 128:
+        return value.to_bytes(1, "big", signed=value < 0)
+    heads, is_negative = (b"\xd0\xd1\xd2\xd3", True) if value < 0 else (b"\xcc\xcd\xce\xcf", False)
+    size = next(size for size in (1, 2, 4, 8) if _fits(value, size))
+    return heads[size.bit_length() - 1 :][:1] + value.to_bytes(size, "big", signed=is_negative)
+
+
+def _fits(value: int, size: int) -> bool:
+    return value >= -(1 << 8 * size - 1) if value < 0 else value < 1 << 8 * size
+
+
+def _head(length: int, heads: bytes) -> bytes:
+    size = next(size for size in (1, 2, 4) if length < 1 << 8 * size)
+    return heads[size.bit_length() - 1 :][:1] + length.to_bytes(size, "big")
+
+
+def verify(path: Path) -> dict[int, Ledger]:
+    """Every company's ledger in a database file. AssertionError where one does not hold."""
+    with closing(sqlite3.connect(path)) as store:
+        for digest, salt, text in store.execute("select digest, salt, text from personal where text is not null"):
+            assert sha256(salt + text.encode()).digest()[:16] == digest
+        heads = store.execute("select company, prefix, seq, units, hash from head").fetchall()
+        return {company: _verify(store, company, *head) for company, *head in heads}
+
+
+def _verify(store: sqlite3.Connection, company: int, prefix: int, last: int, units: int, end: bytes) -> Ledger:
+    found = Ledger(0, 0, GENESIS)
+    rows = store.execute(f"select hash, {', '.join(COLUMNS)} from entry where company = ? order by seq", (company,))
+    for stored, *values in rows:
+        entry = dict(zip(COLUMNS, values, strict=True))
+        seq = found.entries + 1
+        assert (entry["seq"], entry["entry_id"]) == (seq, company << 40 | seq)
+        assert link(found.link, values) == stored, f"the link of seq {seq}"
+        found = Ledger(seq, found.units + entry["units"], stored)
+        assert seq < last or entry["prefix"] == prefix
+    assert found == (last, units, end), "the head"
+    return found
