@@ -14,54 +14,54 @@ PREFIX = "HYDROBIT_"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A field `listen_port` is the variable HYDROBIT_LISTEN_PORT. Lists are separated by commas."""
+    """A field `keep_alive_s` is the variable HYDROBIT_KEEP_ALIVE_S. Lists are separated by commas."""
 
-    data: Path = Path("data")
-    host: str = "127.0.0.1"
-    port: int = 8080
+    data: Path = Path("data")  # The data directory: database, keys, lock.
+    host: str = "127.0.0.1"  # The address to listen at.
+    port: int = 8080  # The port to listen at; 0 takes a free one.
 
     # Who is believed.
-    issuer: str = "hydrobit"
-    audience: str = "hydrobit"
-    subject_claim: str = "sub"
-    oidc_issuer: str = ""
-    oidc_audience: str = ""
-    oidc_jwks_url: str = ""
-    oidc_algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
-    local_tokens: bool = True
-    clock_leeway_s: int = 30
-    token_cache_length_max: int = 10_000
-    facts_age_s_max: int = 5
-    jwks_age_s_max: int = 3_600
-    jwks_refetch_s_min: int = 30
-    jwks_fetch_s_max: int = 5
+    issuer: str = "hydrobit"  # `iss` of own tokens.
+    audience: str = "hydrobit"  # `aud` of own tokens.
+    subject_claim: str = "sub"  # The claim of an OIDC token that names the user.
+    oidc_issuer: str = ""  # `iss` of the OIDC tokens that are believed beside them.
+    oidc_audience: str = ""  # `aud` that OIDC tokens must carry.
+    oidc_jwks_url: str = ""  # Where the OIDC issuer shows its keys; must be https.
+    oidc_algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")  # Signatures that are believed.
+    local_tokens: bool = True  # Whether own tokens are believed.
+    clock_leeway_s: int = 30  # How far an issuer's clock may differ from ours.
+    token_cache_length_max: int = 10_000  # Verified tokens, and users, that are remembered.
+    facts_age_s_max: int = 5  # How late a changed role or a disabled user may be noticed.
+    jwks_age_s_max: int = 3_600  # An OIDC issuer's keys are fetched again after this time.
+    jwks_refetch_s_min: int = 30  # The least pause between two fetches, whatever is asked.
+    jwks_fetch_s_max: int = 5  # A fetch of keys that takes longer is given up.
 
     # What a request may bring.
-    body_bytes_max: int = 65_536
-    bulk_body_bytes_max: int = 8 * 1024 * 1024
-    bulk_length_max: int = 10_000
-    header_bytes_max: int = 32_768
-    request_read_s_max: int = 30
-    request_bytes_per_s_min: int = 1_024
-    keep_alive_s: int = 75
-    connections_max: int = 10_000
-    clock_ahead_hours_max: int = 24
+    body_bytes_max: int = 65_536  # The greatest body, unpacked.
+    bulk_body_bytes_max: int = 8 * 1024 * 1024  # The greatest body of a bulk call, unpacked.
+    bulk_length_max: int = 10_000  # The most records in one bulk call.
+    header_bytes_max: int = 32_768  # The greatest head of a request.
+    request_read_s_max: int = 30  # The time in which a request must have arrived.
+    request_bytes_per_s_min: int = 1_024  # A large body gets a second more for each so many bytes.
+    keep_alive_s: int = 75  # The time after which an idle connection is ended.
+    connections_max: int = 10_000  # The most open connections; one more is answered 503.
+    clock_ahead_hours_max: int = 24  # How far ahead of the server's clock an event may lie.
 
     # How the ledger writes.
-    queue_length_max: int = 20_000
-    batch_rows_max: int = 1_000
-    bulk_chunk_rows: int = 1_000
-    retry_after_s: int = 1
-    reader_connections: int = 2
-    stop_s_max: int = 8
-    expiry_interval_s: int = 30
-    store_busy_ms_max: int = 5_000
+    queue_length_max: int = 20_000  # The most records that wait to be written; past it 503.
+    batch_rows_max: int = 1_000  # The most records of several callers in one transaction.
+    bulk_chunk_rows: int = 1_000  # A bulk call is written in parts of this many records.
+    retry_after_s: int = 1  # `Retry-After` of a 503.
+    reader_connections: int = 2  # How many reads may run at the same time.
+    stop_s_max: int = 8  # The time that requests under way get at a stop.
+    expiry_interval_s: int = 30  # The pause between two looks for sessions that ran out.
+    store_busy_ms_max: int = 5_000  # The longest wait for another process's write lock.
 
     # What is shown to whom.
-    cors_origins: tuple[str, ...] = ("*",)
-    metrics_public: bool = False
-    log_requests: bool = False
-    log_level: str = "info"
+    cors_origins: tuple[str, ...] = ("*",)  # Web pages that may call; `*` is every one.
+    metrics_public: bool = False  # Whether /metrics answers other machines.
+    log_requests: bool = False  # Whether each request gets a line in the log.
+    log_level: str = "info"  # The least important level that is logged: debug, info, warning, error.
 
     @property
     def local_issuer_on(self) -> bool:
