@@ -80,7 +80,7 @@ async def serve(
         appender.start()
         stack.push_async_callback(appender.stop)
 
-        own_key = SigningKey.load_or_create(settings.data / directory.SIGNING_KEY) if settings.local_issuer_on else None
+        own_key = SigningKey.load_or_create(settings.data / directory.SIGNING_KEY) if settings.local_tokens else None
         remote = await _remote_keys(settings, stack)
         identity = Identity(
             engine,

@@ -63,11 +63,6 @@ class Settings:
     log_requests: bool = False  # Whether each request gets a line in the log.
     log_level: str = "info"  # The least important level that is logged: debug, info, warning, error.
 
-    @property
-    def local_issuer_on(self) -> bool:
-        """Own tokens are believed unless an OIDC issuer is set and `local_tokens` is off."""
-        return self.local_tokens or not self.oidc_issuer
-
     def address(self, port: int) -> str:
         """Where the server is found; `port` is the one it listens on, which a setting of 0 leaves open."""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -137,6 +132,8 @@ def _check(settings: Settings) -> None:
         raise SettingError(
             "OIDC needs all three: HYDROBIT_OIDC_ISSUER, HYDROBIT_OIDC_AUDIENCE and HYDROBIT_OIDC_JWKS_URL"
         )
+    if not settings.local_tokens and not settings.oidc_issuer:
+        raise SettingError(f"{PREFIX}LOCAL_TOKENS is off and no OIDC issuer is set, so that no token would be believed")
     allowed = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
     if not settings.oidc_algorithms or not set(settings.oidc_algorithms) <= allowed:
         raise SettingError(f"{PREFIX}OIDC_ALGORITHMS must name some of: {', '.join(sorted(allowed))}")

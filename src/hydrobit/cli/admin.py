@@ -39,7 +39,7 @@ def token(
     with opened(data) as store:
         if store.read(identity.user, user_id) is None:
             raise StoreError(f"there is no user {user_id}; `hydrobit user add` makes one")
-    if not chosen.local_issuer_on:
+    if not chosen.local_tokens:
         raise SettingError("own tokens are switched off (HYDROBIT_LOCAL_TOKENS); take one from your OIDC issuer")
     key = SigningKey.load_or_create(chosen.data / directory.SIGNING_KEY)
     print(key.sign(user_id, now(), lifetime_s, chosen.issuer, chosen.audience))

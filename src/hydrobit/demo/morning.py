@@ -26,7 +26,7 @@ async def serve_and_play(chosen: Settings) -> None:
     Safe to repeat: a morning that was played stays as it is, one that was interrupted goes on. Who stops the server
     stops the morning; a morning that fails stops the server. Raises SettingError, DemoFailed and what `app.serve` does.
     """
-    if not chosen.local_issuer_on:
+    if not chosen.local_tokens:
         raise SettingError("the demo signs its own token; switch HYDROBIT_LOCAL_TOKENS on for it")
     listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     server = asyncio.create_task(app.serve(chosen, started=listening.set_result))

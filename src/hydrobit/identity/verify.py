@@ -106,7 +106,7 @@ class Verifier:
 
 def _issuers(settings: Settings, own: SigningKey | None, remote: KeySource | None) -> dict[str, _Issuer]:
     issuers: dict[str, _Issuer] = {}
-    if own is not None and settings.local_issuer_on:
+    if own is not None and settings.local_tokens:
         keys = FixedKeys({own.kid: own.verifying_key()})
         types, algorithms = frozenset({USER_TOKEN_TYPE}), frozenset({ALGORITHM})
         issuers[settings.issuer] = _Issuer(settings.audience, "sub", types, algorithms, keys)

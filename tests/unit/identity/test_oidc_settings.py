@@ -32,6 +32,13 @@ def test_keys_that_could_be_changed_on_their_way_stop_the_start(url: str) -> Non
         load(OIDC | {"HYDROBIT_OIDC_JWKS_URL": url})
 
 
+def test_a_server_that_would_believe_no_token_does_not_start() -> None:
+    with pytest.raises(SettingError, match="LOCAL_TOKENS"):
+        load({"HYDROBIT_LOCAL_TOKENS": "false"})
+    keys = {"HYDROBIT_OIDC_JWKS_URL": "https://login.example.com/jwks.json"}
+    assert not load(OIDC | keys | {"HYDROBIT_LOCAL_TOKENS": "false"}).local_tokens
+
+
 @pytest.mark.parametrize("algorithm", ["HS256", "none", "rs256", "RS1", "ES256K"])
 def test_an_algorithm_that_is_symmetric_or_unknown_stops_the_start(algorithm: str) -> None:
     with pytest.raises(SettingError, match="OIDC_ALGORITHMS"):
