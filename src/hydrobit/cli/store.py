@@ -84,11 +84,18 @@ def verify_everything(store: SqliteStore, progress: Callable[[int], None] = lamb
     sound = store.read(ledger.verify_store, progress)
     fault = store.fault()
     if fault is not None:
-        entry = store.read(ledger.unfound_entry)
-        raise LedgerBroken(f"{entry}: {fault}" if entry else f"the file is damaged: {fault}")
+        raise LedgerBroken(f"{_damaged_entry(store) or 'the file is damaged'}: {fault}")
     for company in sound:
         store.read(_verify_beside, company.company)
     return sound
+
+
+def _damaged_entry(store: SqliteStore) -> str | None:
+    """The entry that a damage of the file hides, where the file can still be read so far."""
+    try:
+        return store.read(ledger.unfound_entry)
+    except StoreError:
+        return None
 
 
 def _verify_beside(tx: Transaction, company: int) -> None:

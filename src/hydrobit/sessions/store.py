@@ -200,10 +200,8 @@ def terms(tx: Transaction, session: Session) -> Terms:
 def all_terms(tx: Transaction, company: int, session_no: int) -> list[AgreedTerms]:
     """Every agreement of a session, oldest first."""
     return [
-        AgreedTerms(seq, Terms(unit, price, Bonus(bonus_type, value, note) if bonus_type else None), by, at)
-        for seq, unit, price, bonus_type, value, note, by, at in tx.all(
-            sql.all_terms, company=company, session_no=session_no
-        )
+        AgreedTerms(seq, Terms(unit, price, None if bonus == [None] * 3 else Bonus(*bonus)), by, at)
+        for seq, unit, price, *bonus, by, at in tx.all(sql.all_terms, company=company, session_no=session_no)
     ]
 
 

@@ -178,7 +178,7 @@ def _read(connection: sqlite3.Connection, unit: Callable[..., T], /, *args: obje
             return _run(connection, unit, *args)
         finally:
             connection.execute("commit")
-    except sqlite3.OperationalError as e:
+    except sqlite3.DatabaseError as e:
         raise _store_error(e) from e
 
 
