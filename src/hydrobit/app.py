@@ -5,9 +5,9 @@ import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from importlib.metadata import version
+from typing import Any
 
 import httpx
-import msgspec
 import structlog
 import yaml
 
@@ -121,12 +121,7 @@ def bring_up(
 def begin_life(tx: Transaction, now: int, random: Callable[[int], bytes]) -> None:
     """Gives every company of a restored backup a new prefix for its ids."""
     for company in ledger.companies(tx):
-        ledger.begin_life(tx, company, new_prefix(random), now)
-
-
-def new_prefix(random: Callable[[int], bytes]) -> int:
-    """A prefix for ids of one company in one life of the store."""
-    return int.from_bytes(random(ids.PREFIX_BITS // 8))
+        ledger.begin_life(tx, company, ids.new_prefix(random), now)
 
 
 async def _remote_keys(settings: Settings, stack: AsyncExitStack) -> RemoteKeys | None:
@@ -158,11 +153,12 @@ def _http_server(
 
     async def is_ready() -> bool:
         try:
-            return await context.engine.read(_answers)
+            await context.engine.read(ledger.companies)
         except StoreError:
             return False
+        return True
 
-    described = encode(document(catalog.OPERATIONS, version("hydrobit")))
+    described = document(catalog.OPERATIONS, version("hydrobit"))
     routes = Routes(
         endpoints(catalog.OPERATIONS, dispatcher, settings)
         | pages(
@@ -172,7 +168,7 @@ def _http_server(
             is_ready,
             own_key.public_jwks() if own_key else {"keys": []},
             {
-                "/openapi.json": (described, b"application/json"),
+                "/openapi.json": (encode(described), b"application/json"),
                 "/openapi.yaml": (_as_yaml(described), b"application/yaml"),
             },
         )
@@ -182,13 +178,9 @@ def _http_server(
     return server
 
 
-def _as_yaml(text: bytes) -> bytes:
+def _as_yaml(described: dict[str, Any]) -> bytes:
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return yaml.dump(msgspec.json.decode(text), Dumper=dumper, sort_keys=False, allow_unicode=True).encode()
-
-
-def _answers(tx: Transaction) -> bool:
-    return bool(ledger.companies(tx) is not None)
+    return yaml.dump(described, Dumper=dumper, sort_keys=False, allow_unicode=True).encode()
 
 
 def _settle() -> None:

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from hydrobit.cli import app
 from hydrobit.cli.common import Data, now, opened, seconds, settings
 from hydrobit.errors import SettingError, StoreError
+from hydrobit.kit import ids
 from hydrobit.kit.amounts import read_amount
 from hydrobit.storage.sqlite import SqliteStore
 
@@ -48,11 +49,10 @@ def token(
 @company.command(name="add")
 def add_company(company_id: str, name: str, *, data: Data = None) -> None:
     """Add a company with an empty ledger."""
-    from hydrobit.app import new_prefix
     from hydrobit.identity import service
 
     with opened(data, must_exist=False) as store:
-        store.write(service.add_company, _id(company_id), _name(name), new_prefix(os.urandom), now())
+        store.write(service.add_company, _id(company_id), _name(name), ids.new_prefix(os.urandom), now())
     print(f"added company {company_id}")
 
 

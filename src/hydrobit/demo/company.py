@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hydrobit.app import new_prefix
 from hydrobit.identity import service as identity
 from hydrobit.identity import store as identity_store
+from hydrobit.kit import ids
 from hydrobit.operation import Role
 from hydrobit.projects import service as projects
 from hydrobit.projects.store import Project
@@ -58,7 +58,7 @@ def add_demo(tx: Transaction, now: int, random: Callable[[int], bytes]) -> bool:
     """Adds the demo companies to an empty store and says whether it did; a store with companies stays as it is."""
     if not identity_store.is_empty(tx):
         return False
-    company = identity.add_company(tx, COMPANY, "Rancho San Pedro SA", new_prefix(random), now)
+    company = identity.add_company(tx, COMPANY, "Rancho San Pedro SA", ids.new_prefix(random), now)
     identity.add_user(tx, ADMIN, COMPANY, "Demo Admin", None, Role.admin, now)
     identity.add_user(tx, SUPERVISOR, COMPANY, "Demo Supervisor", None, Role.supervisor, now)
     projects.add_project(tx, company, _project(PROJECT, "Rancho San Pedro", "America/Mexico_City"), now)
@@ -67,7 +67,7 @@ def add_demo(tx: Transaction, now: int, random: Callable[[int], bytes]) -> bool:
     for member in CREW:
         workers.add_worker(tx, company, member.worker_id, member.first_name, member.last_name, member.hire_date, now)
 
-    other = identity.add_company(tx, OTHER_COMPANY, "Demo Neighbour", new_prefix(random), now)
+    other = identity.add_company(tx, OTHER_COMPANY, "Demo Neighbour", ids.new_prefix(random), now)
     identity.add_user(tx, OTHER_USER, OTHER_COMPANY, "Demo Neighbour", None, Role.admin, now)
     projects.add_project(tx, other, _project(OTHER_PROJECT, "Rancho Vecino", "America/Monterrey"), now)
     projects.add_sector(tx, other, OTHER_PROJECT, OTHER_SECTOR, "Lote B-1", now)

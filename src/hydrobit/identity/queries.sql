@@ -4,10 +4,10 @@ from user_account u left join company c on c.company = u.company
 where u.user_id = :user_id
 
 -- name: company_by_id
-select company, company_id, name from company where company_id = :company_id
+select company from company where company_id = :company_id
 
--- name: company_numbers
-select company from company order by company limit 1000000
+-- name: last_company_number
+select coalesce(max(company), 0) from company
 
 -- name: add_company
 insert into company (company, company_id, name, created_at) values (:company, :company_id, :name, :now)
@@ -15,6 +15,3 @@ insert into company (company, company_id, name, created_at) values (:company, :c
 -- name: add_user
 insert into user_account (user_id, company, name, email, role, created_at)
 values (:user_id, :company, :name, :email, :role, :now)
-
--- name: count_companies
-select count(*) from company

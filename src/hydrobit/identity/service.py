@@ -3,7 +3,6 @@
 from hydrobit.errors import Code, Duplicate, Refused
 from hydrobit.identity import store
 from hydrobit.identity.verify import Verifier
-from hydrobit.kit import ids
 from hydrobit.ledger import store as ledger
 from hydrobit.operation import Caller, Role
 from hydrobit.storage.engine import Engine, Transaction
@@ -41,12 +40,12 @@ class Identity:
 
 def add_company(tx: Transaction, company_id: str, name: str, prefix: int, now: int) -> int:
     """Adds a company with an empty ledger and returns its number. Raises Refused when the id is taken."""
-    number = store.next_company_number(tx)
+    number = store.last_company_number(tx) + 1
     try:
         store.add_company(tx, number, company_id, name, now)
     except Duplicate as e:
         raise Refused(Code.invalid_value, f"There is a company {company_id} already.") from e
-    ledger.add_head(tx, number, prefix % (1 << ids.PREFIX_BITS))
+    ledger.add_head(tx, number, prefix)
     return number
 
 

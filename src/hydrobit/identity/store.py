@@ -46,10 +46,10 @@ def add_user(
 
 
 def is_empty(tx: Transaction) -> bool:
-    row = tx.one(sql.count_companies)
-    return row is None or row[0] == 0
+    return last_company_number(tx) == 0
 
 
-def next_company_number(tx: Transaction) -> int:
-    rows = tx.all(sql.company_numbers)
-    return rows[-1][0] + 1 if rows else 1
+def last_company_number(tx: Transaction) -> int:
+    """The highest number of a company; 0 while there is none."""
+    row = tx.one(sql.last_company_number)
+    return row[0] if row else 0

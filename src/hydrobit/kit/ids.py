@@ -5,9 +5,15 @@ remembers from before a restore is never given to another record (docs/decisions
 """
 
 import re
+from collections.abc import Callable
 
-PREFIX_BITS = 32
+PREFIX_BYTES = 4
 _HEX16 = re.compile(r"[0-9a-f]{16}")
+
+
+def new_prefix(random: Callable[[int], bytes]) -> int:
+    """A prefix for the ids of one company in one life of the store."""
+    return int.from_bytes(random(PREFIX_BYTES))
 
 
 def record_id(prefix: int, seq: int) -> str:
