@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import replace
 from typing import Any, Literal
 
-from hydrobit.app import GC_YOUNG_OBJECTS
+from hydrobit.app import settle_memory
 from hydrobit.errors import Refused
 from hydrobit.settings import Settings
 from hydrobit.transport.http import server
@@ -17,9 +16,7 @@ def serve(app: Any, port: int, *, lifespan: Literal["on", "off"] = "off") -> Non
     """Serve an ASGI application on loopback until the process is told to end."""
     running = server.build(app, replace(Settings(), port=port), refuse)
     running.config.lifespan = lifespan
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_YOUNG_OBJECTS, 20, 100)
+    settle_memory()
     running.run()
 
 

@@ -98,7 +98,7 @@ async def serve(
             engine.end_within(settings.stop_s_max)
 
         server = _http_server(context, identity, metrics, own_key, started, stopping)
-        _settle()
+        settle_memory()
         await server.serve()
         log.info("stopping")
 
@@ -183,7 +183,7 @@ def _as_yaml(described: dict[str, Any]) -> bytes:
     return yaml.dump(described, Dumper=dumper, sort_keys=False, allow_unicode=True).encode()
 
 
-def _settle() -> None:
+def settle_memory() -> None:
     """What was made at the start stays: the collector need not look at it again."""
     gc.collect()
     gc.freeze()

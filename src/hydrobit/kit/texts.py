@@ -11,11 +11,9 @@ def clean(text: str, length_max: int) -> str:
     Raises ValueError with a sentence for the caller.
     """
     text = text.strip()
-    if not text.isascii():
+    if not (text.isascii() and text.isprintable()):
         _refuse_unsafe(text)
         text = unicodedata.normalize("NFC", text)
-    elif not text.isprintable() and text:
-        _refuse_unsafe(text)
     if len(text) > length_max:
         raise ValueError(f"must have at most {length_max} characters, has {len(text)}")
     return text

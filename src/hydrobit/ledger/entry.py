@@ -85,7 +85,7 @@ def entry_id(company: int, seq: int) -> int:
 class Head:
     """The locked head of one company's ledger while a transaction writes under it.
 
-    `rows` waits to be inserted; `advance` moves the head over one entry.
+    It moves with each row that `next_row` makes; the store hears of it by `store.move_head`.
     """
 
     __slots__ = ("company", "hash", "held_number", "prefix", "seq", "units")
@@ -126,7 +126,7 @@ class Head:
         self.units += units
         company = self.company
         values = (
-            company << 40 | seq,
+            company << SEQ_BITS | seq,
             company,
             seq,
             self.prefix,

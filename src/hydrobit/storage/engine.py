@@ -6,11 +6,10 @@ conflict, so a unit has no other effects: time, ids and randomness are its argum
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from hydrobit.storage.queries import Query
 
-P = ParamSpec("P")
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
@@ -37,9 +36,6 @@ class Transaction(Protocol):
     def savepoint(self) -> AbstractContextManager[None]:
         """What is written inside is undone when the block raises."""
         ...
-
-
-Unit = Callable[Concatenate[Transaction, P], T]
 
 
 class Engine(Protocol):

@@ -5,6 +5,7 @@ written `:like_this`.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -37,7 +38,7 @@ class Queries:
         except KeyError:
             raise AttributeError(f"there is no query named {name}") from None
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[Query]:
         return iter(self._queries.values())
 
 

@@ -10,8 +10,6 @@ from hydrobit.wire.fields import UNPROMISED, Instant, said
 
 encode = msgspec.json.Encoder().encode
 
-SUCCESS = "success"
-
 
 class Error(Struct, kw_only=True):
     """The one body of every answer that is not a success."""
