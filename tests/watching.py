@@ -44,7 +44,7 @@ def accepts(server: RunningServer) -> bool:
     return True
 
 
-def memory_kib(server: RunningServer) -> int:
-    """What the process holds in memory."""
-    (line,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{server.process.pid}/status").read_text())
-    return int(line)
+def memory_peak_kib(server: RunningServer) -> int:
+    """The most that the process has ever held in memory."""
+    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{server.process.pid}/status").read_text())
+    return int(peak)

@@ -73,7 +73,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._since: float | None = time.monotonic()
         """Since when the client owes us the rest of a request; None while it owes nothing."""
         self._received = self._received_with_head = 0
-        self._head_bytes = 0
+        self._chunk_bytes = 0
+        self._head_bytes = self._head_bytes_more = 0
+        """What the present head has at least, and how much more it can have: it began within a chunk."""
         self._in_message = self._in_head = self._in_body = False
         self._is_ending = False
         self._served: RequestResponseCycle | None = None
@@ -86,9 +88,10 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         if self._since is None:
             self._since = time.monotonic()
+        self._chunk_bytes = chunk_bytes = len(data)
         if not self._in_body:
-            self._head_bytes += len(data)
-        self._received += len(data)
+            self._head_bytes += chunk_bytes
+        self._received += chunk_bytes
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
@@ -110,7 +113,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade() and self._is_unwanted_upgrade():
             return
-        if self._head_bytes > self.guard.header_bytes_max and self._head_size() > self.guard.header_bytes_max:
+        most = self.guard.header_bytes_max
+        if self._head_bytes + self._head_bytes_more > most and self._head_size() > most:
             self._refuse_head()
             raise httptools.HttpParserCallbackError("the head is too large")
         super().on_headers_complete()
@@ -126,7 +130,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._in_head:
             return  # The parser says so of a request that asked for another protocol; `data_received` goes on with it.
         self._in_message = self._in_body = False
-        self._since, self._received, self._head_bytes = None, 0, 0
+        self._since, self._received, self._head_bytes, self._head_bytes_more = None, 0, 0, self._chunk_bytes
         super().on_message_complete()
         if self.cycle.response_complete and not self.transport.is_closing():
             # It was answered before its body was whole; uvicorn's clock of an idle connection starts anew.
