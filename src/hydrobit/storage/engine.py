@@ -6,11 +6,12 @@ conflict, so a unit has no other effects: time, ids and randomness are its argum
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from hydrobit.storage.queries import Query
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 Row = tuple[Any, ...]
 
 
@@ -39,11 +40,11 @@ class Transaction(Protocol):
 
 
 class Engine(Protocol):
-    """Runs units. `read` sees one consistent state; `write` is durable before it returns."""
+    """Runs units with what follows them. `read` sees one consistent state; `write` is durable before it returns."""
 
-    async def read(self, unit: Callable[..., T], /, *args: object) -> T: ...
+    async def read(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T: ...
 
-    async def write(self, unit: Callable[..., T], /, *args: object) -> T:
+    async def write(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         """Raises what the unit raises, StoreBusy when another process holds the store too long."""
         ...
 

@@ -12,13 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from hydrobit.errors import Duplicate, StoreBusy, StoreError
-from hydrobit.storage.engine import Row
+from hydrobit.storage.engine import Row, Transaction
 from hydrobit.storage.queries import Query
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 CHECKPOINT_PAGES = 16_000
 """A larger WAL between checkpoints gives bulk writes a fifth more; 16,000 pages are 64 MB."""
@@ -94,7 +95,7 @@ class SqliteStore:
         self._connection = connect(path, busy_ms_max)
         _configure_writer(self._connection, checkpoints)
 
-    def write(self, unit: Callable[..., T], /, *args: object) -> T:
+    def write(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         """Runs the unit in a transaction that holds the write lock from its beginning. Durable when it returns."""
         connection = self._connection
         try:
@@ -112,7 +113,7 @@ class SqliteStore:
             raise
         return result
 
-    def read(self, unit: Callable[..., T], /, *args: object) -> T:
+    def read(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         """Runs the unit on one consistent state."""
         return _read(self._connection, unit, *args)
 
@@ -171,7 +172,7 @@ def _configure_writer(connection: sqlite3.Connection, checkpoints: bool) -> None
         raise _store_error(e) from e
 
 
-def _read(connection: sqlite3.Connection, unit: Callable[..., T], /, *args: object) -> T:
+def _read(connection: sqlite3.Connection, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
     try:
         connection.execute("begin")
         try:
@@ -182,7 +183,7 @@ def _read(connection: sqlite3.Connection, unit: Callable[..., T], /, *args: obje
         raise _store_error(e) from e
 
 
-def _run(connection: sqlite3.Connection, unit: Callable[..., T], *args: object) -> T:
+def _run(connection: sqlite3.Connection, unit: Callable[[Transaction, *Ts], T], *args: *Ts) -> T:
     try:
         return unit(SqliteTransaction(connection), *args)
     except StopIteration as e:  # no future can carry it: whoever waits would wait for ever
@@ -216,13 +217,13 @@ class SqliteEngine:
         self._opened: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(reader_connections, thread_name_prefix="hydrobit-reader")
 
-    async def write(self, unit: Callable[..., T], /, *args: object) -> T:
+    async def write(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put(_Job(unit, args, loop, future))
         return await future
 
-    async def read(self, unit: Callable[..., T], /, *args: object) -> T:
+    async def read(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_on_thread, unit, args)
 
     def end_within(self, seconds: float) -> None:
@@ -245,7 +246,7 @@ class SqliteEngine:
                 self._store.wait_at_most(max(0, min(left_ms, self._busy_ms_max)))
             job.run(self._store)
 
-    def _read_on_thread(self, unit: Callable[..., T], args: tuple[object, ...]) -> T:
+    def _read_on_thread(self, unit: Callable[[Transaction, *Ts], T], args: tuple[*Ts]) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = connect(self._path, self._busy_ms_max, read_only=True)
