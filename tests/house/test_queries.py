@@ -1,0 +1,125 @@
+"""What holds of every query of the house: whose rows it touches, how many, and by which index."""
+
+import ast
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import hydrobit
+from hydrobit.storage import queries
+from hydrobit.storage.migrate import migrate
+from hydrobit.storage.queries import Query
+from hydrobit.storage.sqlite import SqliteStore
+
+HOUSE = Path(hydrobit.__path__[0])
+FILES = sorted(HOUSE.glob("*/queries.sql"))
+QUERIES = [(file.parent.name, query) for file in FILES for query in queries.load(f"hydrobit.{file.parent.name}")]
+
+VERIFY = "verify looks at the whole table, so that nothing hides outside of a company"
+BEYOND_ONE_COMPANY = {
+    "user_with_company": "asks for the company of a token's user",
+    "last_company_number": "finds the next company's number",
+    "company_by_id": "turns the public id of a company into its number",
+    "companies_with_head": "for the command line and the start",
+    "expired_companies": "the job looks for work in all companies",
+    "held_after": "the operator's list, over all companies or one",
+    **dict.fromkeys(("unfound_by_event", "unfound_by_key", "unfound_by_device", "unfound_by_void"), VERIFY),
+}
+"""Queries that name no company in their condition, each with its reason."""
+
+GROWING = ("entry", "held", "personal", "session", "session_terms", "session_writer")
+"""Tables that are never gone through from end to end while records are taken."""
+GOES_THROUGH = {
+    "held_after": "the operator's list of all that is held",
+    "expired_companies": "the index of open sessions alone",
+    **dict.fromkeys(("unfound_by_event", "unfound_by_key", "unfound_by_device", "unfound_by_void"), VERIFY),
+}
+
+ids = [f"{room}.{query.name}" for room, query in QUERIES]
+every_query = pytest.mark.parametrize(("room", "query"), QUERIES, ids=ids)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    path = tmp_path_factory.mktemp("house") / "store.db"
+    with closing(SqliteStore(path, busy_ms_max=50)) as migrated:
+        migrated.write(migrate, 0)
+    with closing(sqlite3.connect(path)) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def tenant_tables(store: sqlite3.Connection) -> set[str]:
+    """The tables whose rows belong to a company."""
+    tables = [name for (name,) in store.execute("select name from sqlite_schema where type = 'table'")]
+    return {
+        table for table in tables if any(row[1] == "company" for row in store.execute(f"pragma table_info({table})"))
+    }
+
+
+def tables_of(query: Query) -> set[str]:
+    return set(re.findall(r"\b(?:from|join|into|update)\s+(\w+)", query.text))
+
+
+@every_query
+def test_a_query_touches_the_rows_of_one_company(tenant_tables: set[str], room: str, query: Query) -> None:
+    if not tables_of(query) & tenant_tables or query.name in BEYOND_ONE_COMPANY:
+        return
+    is_insert = query.text.startswith("insert")
+    named = r"\(\s*(\w+, )*company\b" if is_insert else r"\bwhere\b[^;]*\b(company =|entry_id (=|>|>=)) \?"
+    assert re.search(named, query.text), f"{query.name} names no company; an entry_id begins with one"
+
+
+def test_the_exceptions_are_still_there() -> None:
+    names = {query.name for _, query in QUERIES}
+    assert set(BEYOND_ONE_COMPANY) | set(GOES_THROUGH) <= names
+
+
+@every_query
+def test_no_table_that_grows_is_gone_through(store: sqlite3.Connection, room: str, query: Query) -> None:
+    plan = store.execute(f"explain query plan {query.text}", [None] * len(query.names)).fetchall()
+    aliases = {alias: table for table, alias in re.findall(r"\b(?:from|join)\s+(\w+) as (\w+)", query.text)}
+    scanned = {match[1] for row in plan if (match := re.match(r"SCAN (\w+)", row[3]))}
+    tables = {aliases.get(name, name) for name in scanned}
+    assert not tables & set(GROWING) or query.name in GOES_THROUGH, plan
+
+
+@every_query
+def test_a_query_is_lower_case_and_names_its_columns(room: str, query: Query) -> None:
+    outside_texts = re.sub(r"'[^']*'", "", query.text)
+    assert outside_texts == outside_texts.lower()
+    assert "select *" not in query.text
+    assert not query.text.startswith("insert") or re.match(r"insert into \w+\s*\(", query.text), "columns are named"
+
+
+def lists() -> set[tuple[str, str]]:
+    """Room and name of every query whose rows are all fetched, as the code says."""
+    found = set()
+    for file in HOUSE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "all"
+                and node.args
+                and isinstance(query := node.args[0], ast.Attribute)
+            ):
+                found.add((file.parent.name, query.attr))
+    return found
+
+
+@pytest.mark.parametrize(("room", "name"), sorted(lists()))
+def test_every_list_has_a_limit_and_an_order(room: str, name: str) -> None:
+    query = next(query for _, query in QUERIES if query.name == name)
+    assert re.search(r"\blimit (\?|\d+)", query.text), f"{name} may return any number of rows"
+    assert "order by" in query.text, f"{name} returns its rows in no order"
+
+
+def test_every_query_is_used() -> None:
+    code = "\n".join(file.read_text("utf-8") for file in HOUSE.rglob("*.py"))
+    unused = [query.name for _, query in QUERIES if not re.search(rf"\bsql\.{query.name}\b", code)]
+    assert not unused
