@@ -209,7 +209,7 @@ class SqliteEngine:
     def __init__(self, path: Path, *, busy_ms_max: int, reader_connections: int) -> None:
         self._path, self._busy_ms_max = path, busy_ms_max
         self._store = SqliteStore(path, busy_ms_max=busy_ms_max, checkpoints=True)
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._writes: SimpleQueue[_Write | None] = SimpleQueue()
         self._ends_at: float | None = None
         self._writer = threading.Thread(target=self._write_until_stopped, name="hydrobit-writer", daemon=True)
         self._writer.start()
@@ -220,7 +220,7 @@ class SqliteEngine:
     async def write(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(unit, args, loop, future))
+        self._writes.put(_Write(unit, args, loop, future))
         return await future
 
     async def read(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
@@ -232,19 +232,19 @@ class SqliteEngine:
 
     async def stop(self) -> None:
         """Runs what is queued, then releases the store."""
-        self._jobs.put(None)
-        await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
-        self._readers.shutdown(wait=True)
+        self._writes.put(None)
+        await asyncio.to_thread(self._writer.join)
+        await asyncio.to_thread(self._readers.shutdown)
         for connection in self._opened:
             connection.close()
         self._store.close()
 
     def _write_until_stopped(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (write := self._writes.get()) is not None:
             if self._ends_at is not None:
                 left_ms = int((self._ends_at - time.monotonic()) * 1000)
                 self._store.wait_at_most(max(0, min(left_ms, self._busy_ms_max)))
-            job.run(self._store)
+            write.run(self._store)
 
     def _read_on_thread(self, unit: Callable[[Transaction, *Ts], T], args: tuple[*Ts]) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -256,7 +256,7 @@ class SqliteEngine:
         return _read(connection, unit, *args)
 
 
-class _Job:
+class _Write:
     """One unit on its way through the writer thread, and where its outcome goes."""
 
     __slots__ = ("_args", "_future", "_loop", "_unit")
@@ -273,7 +273,7 @@ class _Job:
     def run(self, store: SqliteStore) -> None:
         try:
             result = store.write(self._unit, *self._args)
-        except BaseException as e:  # the caller waits for this job: whatever happened is its answer
+        except BaseException as e:  # the caller waits: whatever happened is its answer
             self._loop.call_soon_threadsafe(self._fail, e)
         else:
             self._loop.call_soon_threadsafe(self._succeed, result)
