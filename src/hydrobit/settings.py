@@ -1,6 +1,7 @@
 """Every setting and limit, read once from HYDROBIT_* and from flags; units stand in the names."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from hydrobit.errors import SettingError
 
 PREFIX = "HYDROBIT_"
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,8 @@ def _read(name: str, text: str, default: object) -> object:
                 raise SettingError(f"{name} is {text!r}; it must be true or false")
             return words[text.strip().lower()]
         case int():
-            if not (text.strip().isascii() and text.strip().isdigit()):
-                raise SettingError(f"{name} is {text!r}; it must be a whole number")
+            if _WHOLE_NUMBER.fullmatch(text.strip()) is None:
+                raise SettingError(f"{name} is {text[:100]!r}; it must be a whole number of at most 12 digits")
             return int(text)
         case tuple():
             return tuple(part.strip() for part in text.split(",") if part.strip())
