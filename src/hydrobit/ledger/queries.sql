@@ -146,8 +146,9 @@ where company = :company and answers is not null and kind = 2
 group by answers having count(*) > 1 limit 1
 
 -- name: unfound_by_event
--- The four below: an entry that a look-up by its own key does not lead to.
-select company, seq from entry as e
+-- The four below: an entry that a look-up by its own key does not lead to. They read the table itself, for it is an
+-- index that is in question.
+select company, seq from entry as e not indexed
 where client_event_id is not null and worker_id is not null and e.entry_id <> coalesce((
     select f.entry_id from entry as f
     where f.company = e.company and f.session_no = e.session_no and f.client_event_id = e.client_event_id
@@ -156,14 +157,14 @@ where client_event_id is not null and worker_id is not null and e.entry_id <> co
 order by entry_id limit 1
 
 -- name: unfound_by_key
-select company, seq from entry as e
+select company, seq from entry as e not indexed
 where idempotency_key is not null and e.entry_id <> coalesce((
     select f.entry_id from entry as f where f.company = e.company and f.idempotency_key = e.idempotency_key
 ), 0)
 order by entry_id limit 1
 
 -- name: unfound_by_device
-select company, seq from entry as e
+select company, seq from entry as e not indexed
 where device_seq is not null and e.entry_id <> coalesce((
     select f.entry_id from entry as f
     where f.company = e.company and f.device_id = e.device_id and f.device_seq = e.device_seq
@@ -171,8 +172,8 @@ where device_seq is not null and e.entry_id <> coalesce((
 order by entry_id limit 1
 
 -- name: unfound_by_void
-select company, seq from entry as e
-where answers is not null and kind + 0 = 2 and e.entry_id <> coalesce((
+select company, seq from entry as e not indexed
+where answers is not null and kind = 2 and e.entry_id <> coalesce((
     select f.entry_id from entry as f where f.company = e.company and f.answers = e.answers and f.kind = 2
 ), 0)
 order by entry_id limit 1

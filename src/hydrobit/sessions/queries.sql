@@ -38,8 +38,9 @@ order by day desc, session_no desc
 limit :page_size offset :first
 
 -- name: count_sessions_of_user
+-- Left to itself the planner would read every session of the company.
 select count(*)
-from session
+from session indexed by session_listed
 where company = :company and opened_by = :user_id and (cast(:day as text) is null or day = :day)
     and (
         cast(:status as text) is null
@@ -54,7 +55,10 @@ select distinct company from session where closed_at is null and expires_at <= :
 select company, session_no, session_id, local_id, project_id, sector_id, sector_name, timezone, day, opened_at,
     opened_received_at, opened_by, max_duration_hours, expires_at, note_digest, closed_at, closed_by, closed_reason,
     closed_seq, final_note_digest
-from session where company = :company and closed_at is null and expires_at <= :now order by session_no limit 100
+from session
+where company = :company and closed_at is null and expires_at <= :now
+order by expires_at, session_no
+limit 100
 
 -- name: insert_session
 insert into session (

@@ -150,7 +150,7 @@ create unique index session_public on session (company, session_id);
 create unique index session_local on session (company, local_id) where local_id is not null;
 create unique index session_open on session (company, project_id, day, sector_id) where closed_at is null;
 create index session_listed on session (company, opened_by, day);
-create index session_expiring on session (expires_at) where closed_at is null;
+create index session_expiring on session (company, expires_at) where closed_at is null;
 
 -- Who may write into a session, and when.
 create table session_writer (
