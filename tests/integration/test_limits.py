@@ -1,6 +1,7 @@
 """What is too slow, too large, too many or no HTTP at all gets its answer or its end; nobody else waits for it."""
 
 import gzip
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import pytest
 from tests import books
 from tests.servers import PRODUCTION, RunningServer, event, open_session, running, start
 from tests.sockets import Broken, Connection, request
-from tests.watching import memory_peak_kib, until
+from tests.watching import memory_peak_kib, metrics, until
 
 RECORDS = f"{PRODUCTION}/records"
 HEALTH = request("GET", "/healthz")
@@ -149,6 +150,23 @@ def test_connections_that_ask_nothing_end_without_a_word(strict: RunningServer) 
         blank.send(b"\r\n")
 
         assert (silent.rest(), blank.rest()) == (b"", b"")
+
+
+def test_a_client_that_takes_no_answer_is_ended(strict: RunningServer) -> None:
+    with Connection(strict.address) as watcher, Connection(strict.address) as stuck:
+        stuck.send(request("GET", "/openapi.json") * 200)
+        until(lambda: metrics(watcher)["hydrobit_connections"] == 1, "the end of the connection that takes nothing")
+
+        assert answers_before_the_end(stuck) < 200
+
+
+def answers_before_the_end(phone: Connection) -> int:
+    for number in itertools.count():
+        try:
+            phone.answer()
+        except Broken:
+            break
+    return number
 
 
 # Too large.

@@ -29,6 +29,7 @@ class Guard:
         self.header_bytes_max = settings.header_bytes_max
         self.request_read_s_max = settings.request_read_s_max
         self.request_bytes_per_s_min = settings.request_bytes_per_s_min
+        self.keep_alive_s = settings.keep_alive_s
         self.connections_max = connections_max
         self.pace = (
             f"A request may take {self.request_read_s_max} s, "
@@ -78,6 +79,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """What the present head has at least, and how much more it can have: it began within a chunk."""
         self._in_message = self._in_head = self._in_body = False
         self._is_ending = False
+        self._unsent, self._unsent_since = 0, 0.0
         self._served: RequestResponseCycle | None = None
         self._last_words: bytes | None = None
         if len(self.connections) > self.guard.connections_max:
@@ -159,7 +161,16 @@ class GuardedProtocol(HttpToolsProtocol):
             super().shutdown()
 
     def sweep(self, now: float) -> None:
-        """Ends a connection whose request has been arriving for too long; quietly where no request was begun."""
+        """Ends a connection whose request has been arriving for too long; quietly where no request was begun.
+
+        One that takes nothing of its answer is ended like an idle one.
+        """
+        unsent = self.transport.get_write_buffer_size()
+        if unsent != self._unsent:
+            self._unsent, self._unsent_since = unsent, now
+        elif unsent and now - self._unsent_since > self.guard.keep_alive_s:
+            self.transport.abort()
+            return
         if self._since is None or now - self._since <= self.guard.allowed_s(self._received) or self._is_over():
             return
         if not self._in_message:
