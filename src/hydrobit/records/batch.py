@@ -18,6 +18,8 @@ from hydrobit.ledger import store as ledger
 from hydrobit.ledger.entry import Entry, Head, Kind
 from hydrobit.records import store
 from hydrobit.records.reading import RecordDraft, VoidDraft
+from hydrobit.records.service import movement
+from hydrobit.records.store import Held
 from hydrobit.sessions import service as sessions
 from hydrobit.sessions import store as session_store
 from hydrobit.sessions.store import Standing
@@ -103,7 +105,8 @@ class _CompanyBatch:
         outcomes: list[Outcome] = []
         for are_welcome, group in groupby(drafts, self._is_welcome):
             run = list(group)
-            outcomes += (are_welcome and self._insert_all(run)) or [self._one(draft) for draft in run]
+            inserted = self._insert_all(run) if are_welcome else []
+            outcomes += inserted or [self._one(draft) for draft in run]
         return outcomes
 
     def _is_welcome(self, draft: Draft) -> bool:
@@ -142,9 +145,12 @@ class _CompanyBatch:
 
     def _record(self, draft: RecordDraft) -> Recorded:
         standing = self._standing(draft)
-        known = self._known(draft, standing)
+        by_event, by_key = self._known(draft, standing)
+        known = by_event or by_key
         if known is not None:
-            self._claim_further_key(draft, known)
+            self._require_same(draft, standing, known)
+            if by_key is None and draft.idempotency_key is not None:
+                self._claim_key(draft, draft.idempotency_key, known)
             return Recorded(known.public_id, True)
         if standing is None:
             raise sessions.not_found(draft.session_id)
@@ -158,8 +164,8 @@ class _CompanyBatch:
         ledger.insert(self._tx, [self._row(draft)])
         return Recorded(ids.record_id(self._head.prefix, self._head.seq), False)
 
-    def _known(self, draft: RecordDraft, standing: Standing | None) -> Entry | None:
-        """The record of the draft's keys. Raises Refused, idempotency_conflict, when it says something else."""
+    def _known(self, draft: RecordDraft, standing: Standing | None) -> tuple[Entry | None, Entry | None]:
+        """The records that its event and its own key name. Raises Refused, idempotency_conflict, when they are two."""
         by_event = by_key = None
         if standing is not None:
             by_event = ledger.by_event(
@@ -173,29 +179,45 @@ class _CompanyBatch:
                 f"clientEventId belongs to {by_event.public_id}, idempotencyKey to {by_key.public_id}.",
                 existing=self._shown(by_key),
             )
-        known = by_event or by_key
-        if known is not None:
-            stored = self._shown(known)
-            _same_content(draft, stored, known.units, known.recorded_at)
-        return known
+        return by_event, by_key
 
-    def _shown(self, entry: Entry) -> dict[str, object]:
-        """The stored record as the caller may see it."""
-        session = session_store.by_no(self._tx, entry.company, entry.session_no)
+    def _require_same(self, draft: RecordDraft, standing: Standing | None, stored: Entry | Held) -> None:
+        """Raises Refused, idempotency_conflict, naming the fields that differ with both values."""
+        is_same = (
+            standing is not None
+            and stored.session_no == standing.session_no
+            and stored.worker_id == draft.worker_id
+            and stored.client_event_id == draft.client_event_id
+            and stored.units == draft.units
+            and stored.recorded_at == draft.recorded_at
+        )
+        if is_same:
+            return
+        shown = self._shown(stored)
+        pairs = {
+            "sessionId": (shown["sessionId"], draft.session_id),
+            "workerId": (stored.worker_id, draft.worker_id),
+            "clientEventId": (stored.client_event_id, draft.client_event_id),
+            "units": (amount_text(stored.units), amount_text(draft.units)),
+            "recordedAtUtc": (shown["recordedAtUtc"], write_instant(draft.recorded_at)),
+        }
+        differing = [f"{name}: stored {old}, sent {new}" for name, (old, new) in pairs.items() if old != new]
+        raise Refused(Code.idempotency_conflict, f"{'; '.join(differing)}.", existing=shown)
+
+    def _shown(self, stored: Entry | Held) -> dict[str, object]:
+        """A stored record or held count as the caller may see it."""
+        session = session_store.by_no(self._tx, self._head.company, stored.session_no)
         return {
-            "recordId": entry.public_id,
+            "recordId" if isinstance(stored, Entry) else "heldId": stored.public_id,
             "sessionId": session.session_id if session else None,
-            "workerId": entry.worker_id,
-            "units": write_amount(entry.units),
-            "recordedAtUtc": write_instant(entry.recorded_at),
-            "clientEventId": entry.client_event_id,
+            "workerId": stored.worker_id,
+            "units": write_amount(stored.units),
+            "recordedAtUtc": write_instant(stored.recorded_at),
+            "clientEventId": stored.client_event_id,
         }
 
-    def _claim_further_key(self, draft: RecordDraft, known: Entry) -> None:
+    def _claim_key(self, draft: RecordDraft, key: str, known: Entry) -> None:
         """A replay that brings an own key for the first time claims it, as an entry of its own."""
-        key = draft.idempotency_key
-        if key is None or key == known.idempotency_key or ledger.by_key(self._tx, draft.company, key) is not None:
-            return
         row = self._head.next_row(
             Kind.key_claimed,
             known.session_no,
@@ -216,7 +238,7 @@ class _CompanyBatch:
         if draft.idempotency_key is not None:
             held = held or store.held_by_key(self._tx, draft.company, draft.idempotency_key)
         if held is not None:
-            _same_content(draft, self._held_shown(held), held.units, held.recorded_at)
+            self._require_same(draft, standing, held)
             public_id = held.public_id
         else:
             head = self._head
@@ -224,17 +246,6 @@ class _CompanyBatch:
             store.insert_held(self._tx, draft, head.held_number, head.prefix, standing.session_no, self._now)
             public_id = ids.held_id(head.prefix, head.held_number)
         return sessions.closed(ended_at, "the count is held for review", held=True, heldId=public_id)
-
-    def _held_shown(self, held: store.Held) -> dict[str, object]:
-        session = session_store.by_no(self._tx, self._head.company, held.session_no)
-        return {
-            "heldId": held.public_id,
-            "sessionId": session.session_id if session else None,
-            "workerId": held.worker_id,
-            "units": write_amount(held.units),
-            "recordedAtUtc": write_instant(held.recorded_at),
-            "clientEventId": held.client_event_id,
-        }
 
     def _refuse_unknown_worker(self, draft: RecordDraft) -> None:
         if self._must_be_known and not store.is_known_worker(self._tx, draft.company, draft.worker_id):
@@ -253,7 +264,9 @@ class _CompanyBatch:
             )
 
     def _void(self, draft: VoidDraft) -> Recorded:
-        entry = self._voidable(draft)
+        entry = movement(self._tx, draft.company, draft.record_id)
+        if entry.kind == Kind.void:
+            raise Refused(Code.record_is_void, f"{draft.record_id} is itself a void.", field="recordId")
         repeat = ledger.void_of(self._tx, draft.company, entry.seq)
         if repeat is not None:
             return Recorded(repeat.public_id, True)
@@ -278,15 +291,6 @@ class _CompanyBatch:
         )
         ledger.insert(self._tx, [row])
         return Recorded(ids.void_id(self._head.prefix, self._head.seq), False)
-
-    def _voidable(self, draft: VoidDraft) -> Entry:
-        named = ids.read_record_id(draft.record_id)
-        entry = ledger.by_seq(self._tx, draft.company, named[2]) if named else None
-        if entry is None or entry.kind not in (Kind.record, Kind.void) or entry.public_id != draft.record_id:
-            raise Refused(Code.record_not_found, f"There is no record {draft.record_id}.", field="recordId")
-        if entry.kind == Kind.void:
-            raise Refused(Code.record_is_void, f"{draft.record_id} is itself a void.", field="recordId")
-        return entry
 
     def _row(self, draft: RecordDraft) -> tuple[object, ...]:
         standing = self._standings[draft.session_id, draft.actor]
@@ -327,21 +331,3 @@ class _CompanyBatch:
         if ledger.personal_text(self._tx, draft.company, digest) is None:
             ledger.add_personal(self._tx, draft.company, draft.salt, draft.evidence)
         return digest
-
-
-def _same_content(draft: RecordDraft, stored: dict[str, object], units: int, recorded_at: int) -> None:
-    """Raises Refused, idempotency_conflict, naming the fields that differ with both values."""
-    sent: dict[str, object] = {
-        "sessionId": draft.session_id,
-        "workerId": draft.worker_id,
-        "clientEventId": draft.client_event_id,
-    }
-    differing = [
-        f"{name}: stored {stored[name]}, sent {value}" for name, value in sent.items() if stored[name] != value
-    ]
-    if units != draft.units:
-        differing.append(f"units: stored {amount_text(units)}, sent {amount_text(draft.units)}")
-    if recorded_at != draft.recorded_at:
-        differing.append(f"recordedAtUtc: stored {write_instant(recorded_at)}, sent {write_instant(draft.recorded_at)}")
-    if differing:
-        raise Refused(Code.idempotency_conflict, f"{'; '.join(differing)}.", existing=stored)

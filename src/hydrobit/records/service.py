@@ -1,4 +1,4 @@
-"""Reading records back, as units."""
+"""Finding records and reading them back, as units."""
 
 import msgspec
 
@@ -21,12 +21,18 @@ class RecordView(msgspec.Struct, frozen=True):
     voided_by: str | None
 
 
-def read_record(tx: Transaction, company: int, record_id: str) -> RecordView:
-    """Any user of the company may read it. Raises Refused, record_not_found, also for another company's."""
+def movement(tx: Transaction, company: int, record_id: str) -> Entry:
+    """The count or void of that id. Raises Refused, record_not_found, also for another company's."""
     named = ids.read_record_id(record_id)
     entry = ledger.by_seq(tx, company, named[2]) if named else None
     if entry is None or entry.kind not in (Kind.record, Kind.void) or entry.public_id != record_id:
         raise Refused(Code.record_not_found, f"There is no record {record_id}.", field="recordId")
+    return entry
+
+
+def read_record(tx: Transaction, company: int, record_id: str) -> RecordView:
+    """Any user of the company may read it. Raises Refused, record_not_found."""
+    entry = movement(tx, company, record_id)
     session = session_store.by_no(tx, company, entry.session_no)
     assert session is not None, "a movement stands in a session"
     answered = ledger.by_seq(tx, company, entry.answers) if entry.answers is not None else None
