@@ -15,6 +15,7 @@ from hydrobit.settings import Settings
 from hydrobit.storage.engine import Engine
 
 __all__ = [
+    "ADMINS",
     "ANYONE",
     "WRITERS",
     "Call",
@@ -26,6 +27,7 @@ __all__ = [
     "Repeat",
     "Reply",
     "Role",
+    "Scope",
     "Source",
 ]
 
@@ -40,16 +42,30 @@ class Role(StrEnum):
 
 ANYONE = frozenset(Role)
 WRITERS = frozenset({Role.admin, Role.supervisor})
+ADMINS = frozenset({Role.admin})
+
+
+class Scope(StrEnum):
+    """What a company key may be allowed to do."""
+
+    read_production = "read:production"
+    read_phytosanitary = "read:phytosanitary"
+    read_iot = "read:iot"
+    write_iot = "write:iot"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, taken from the token alone. `company` is the store's number of the caller's company."""
+    """Who calls, taken from the token alone. `company` is the store's number of the caller's company.
+
+    A user has a role and no scopes; a company key has scopes and no role, and `key:<keyId>` as its user_id.
+    """
 
     user_id: str
     company: int
     company_id: str
-    role: Role
+    role: Role | None
+    scopes: frozenset[Scope] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +155,14 @@ class Operation:
     roles: frozenset[Role]
     repeat: Repeat
     errors: tuple[Code, ...]
+    scope: Scope | None = None
+    """The scope with which a company key may call this row; None: no key may."""
     request: Decoder | None = None
     parameters: tuple[Parameter, ...] = ()
     request_examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     answer_examples: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     body_limit: Literal["body_bytes_max", "bulk_body_bytes_max"] = "body_bytes_max"
+
+    def admits(self, caller: Caller) -> bool:
+        """Whether the caller's role, or the scope of its key, may call this row."""
+        return caller.role in self.roles if caller.role is not None else self.scope in caller.scopes

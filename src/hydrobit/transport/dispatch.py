@@ -86,8 +86,8 @@ class Dispatcher:
         if isinstance(token, Refused):
             raise token
         caller = self._identity.known(token, now) or await self._identity.caller(token, now)
-        if caller.role not in operation.roles:
-            raise Refused(Code.role_forbidden, f"The role {caller.role} may not call {operation.name}.")
+        if not operation.admits(caller):
+            raise Refused(Code.role_forbidden, f"{_standing(caller)} may not call {operation.name}.")
         if isinstance(query, Refused):
             raise query
         values = _parameters(operation.parameters, query) if operation.parameters else _NOTHING
@@ -95,6 +95,10 @@ class Dispatcher:
         _same_caller(caller, shape, values)
         call = Call(caller, shape, path, values, source, now, ignored)
         return await operation.handler(self._context, call)
+
+
+def _standing(caller: Caller) -> str:
+    return f"The role {caller.role}" if caller.role is not None else "A key without its scope"
 
 
 def _body(operation: Operation, body: bytes) -> tuple[Any, tuple[str, ...]]:
