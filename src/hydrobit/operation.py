@@ -17,6 +17,8 @@ from hydrobit.storage.engine import Engine
 __all__ = [
     "ADMINS",
     "ANYONE",
+    "AUTH0_ID_QUERY",
+    "COMPANY_ID_QUERY",
     "WRITERS",
     "Call",
     "Caller",
@@ -120,6 +122,19 @@ class Parameter:
     example: str | int
     description: str = ""
     schema: Mapping[str, object] = field(default_factory=lambda: {"type": "string"})
+    component: str = ""
+    """The published name of a query parameter that several rows share."""
+
+
+AUTH0_ID_QUERY = Parameter(
+    "auth0Id",
+    "query",
+    True,
+    "user_123456789",
+    "The calling user; it must be the token's own.",
+    component="Auth0IdQuery",
+)
+COMPANY_ID_QUERY = Parameter("companyId", "query", False, "comp_12345", "If sent, it has to be the caller's company.")
 
 
 @dataclass(frozen=True, slots=True)

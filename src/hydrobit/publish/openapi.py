@@ -74,7 +74,7 @@ def text(document: Json) -> str:
 def _components(operations: Sequence[Operation]) -> Json:
     requests = [row.request.shape for row in operations if row.request is not None]
     answers = [row.answer for row in operations if row.answer is not None]
-    in_paths = [parameter for row in operations for parameter in row.parameters if parameter.place == "path"]
+    shared = [parameter for row in operations for parameter in row.parameters if _component_name(parameter)]
     return {
         "securitySchemes": {
             "bearerAuth": {
@@ -84,7 +84,7 @@ def _components(operations: Sequence[Operation]) -> Json:
                 "description": "User token, sent in the Authorization header.",
             }
         },
-        "parameters": {_component_name(parameter): _described(parameter) for parameter in in_paths},
+        "parameters": {_component_name(parameter): _described(parameter) for parameter in shared},
         "responses": {refusal.name: _refusal(status) for status, refusal in REFUSALS.items()},
         "schemas": schemas.components(requests, [Error, *answers]),
     }
@@ -124,12 +124,14 @@ def _examples(row: Operation) -> Json:
 
 
 def _parameter(parameter: Parameter) -> Json:
-    if parameter.place == "path":
-        return {"$ref": f"#/components/parameters/{_component_name(parameter)}"}
-    return _described(parameter)
+    name = _component_name(parameter)
+    return {"$ref": f"#/components/parameters/{name}"} if name else _described(parameter)
 
 
 def _component_name(parameter: Parameter) -> str:
+    """Under which name the document keeps the parameter; empty where it stands in its operation."""
+    if parameter.place == "query":
+        return parameter.component
     return parameter.name[0].upper() + parameter.name[1:]
 
 

@@ -70,6 +70,8 @@ def codes(operation: Operation) -> tuple[Code, ...]:
         possible.add(Code.unknown_path)  # an id with a slash in it leads nowhere
     if "auth0Id" in names:
         possible |= {Code.caller_mismatch, Code.missing_field}
+    if "companyId" in names:
+        possible.add(Code.other_company)
     if operation.roles != ANYONE:
         possible.add(Code.role_forbidden)
     return tuple(code for code in CATALOGUE if code in possible)
