@@ -26,6 +26,7 @@ VIEWER = "user_viewer_1"
 NOBODY = "user_without_company"
 DOCUMENT = document(OPERATIONS, "test")
 SESSIONS, RECORDS = f"{PRODUCTION}/sessions", f"{PRODUCTION}/records"
+PROJECTS, ADMIN_PROJECTS = "/api/control/projects", "/api/control/admin/projects"
 BULK, CHECK_KEY = f"{RECORDS}/bulk", f"{RECORDS}/check-idempotency"
 ANSWER_S_MAX = 30
 STORE_BUSY_MS_MAX = 5_000

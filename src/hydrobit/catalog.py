@@ -2,9 +2,10 @@
 
 from hydrobit.job import Job
 from hydrobit.operation import Operation
+from hydrobit.projects import operations as projects
 from hydrobit.records import operations as records
 from hydrobit.sessions import operations as sessions
 
-OPERATIONS: tuple[Operation, ...] = (*sessions.OPERATIONS, *records.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (*projects.OPERATIONS, *sessions.OPERATIONS, *records.OPERATIONS)
 
 JOBS: tuple[Job, ...] = sessions.JOBS

@@ -1,4 +1,4 @@
-"""Commands for the people of a company: companies, users, projects, sectors, tokens."""
+"""Commands for the people of a company: companies, users, tokens."""
 
 import os
 from typing import Annotated, Literal
@@ -7,19 +7,15 @@ import cyclopts
 from cyclopts import Parameter
 
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, now, opened, seconds, settings
+from hydrobit.cli.common import Data, checked_id, checked_name, now, opened, seconds, settings
 from hydrobit.errors import SettingError, StoreError
 from hydrobit.kit import ids
-from hydrobit.kit.amounts import read_amount
-from hydrobit.storage.sqlite import SqliteStore
 
 TOKEN_SECONDS_MAX = 365 * 86_400
 
 company = cyclopts.App(name="company", help="Companies.")
 user = cyclopts.App(name="user", help="Users and their roles.")
-project = cyclopts.App(name="project", help="Projects (ranches).")
-sector = cyclopts.App(name="sector", help="Sectors (lots) of a project.")
-for group in (company, user, project, sector):
+for group in (company, user):
     app.command(group)
 
 
@@ -52,7 +48,7 @@ def add_company(company_id: str, name: str, *, data: Data = None) -> None:
     from hydrobit.identity import service
 
     with opened(data, must_exist=False) as store:
-        store.write(service.add_company, _id(company_id), _name(name), ids.new_prefix(os.urandom), now())
+        store.write(service.add_company, checked_id(company_id), checked_name(name), ids.new_prefix(os.urandom), now())
     print(f"added company {company_id}")
 
 
@@ -71,73 +67,5 @@ def add_user(
     from hydrobit.operation import Role
 
     with opened(data) as store:
-        store.write(service.add_user, _id(user_id), company, _name(name), email, Role(role), now())
+        store.write(service.add_user, checked_id(user_id), company, checked_name(name), email, Role(role), now())
     print(f"added user {user_id}")
-
-
-@project.command(name="add")
-def add_project(
-    project_id: str,
-    name: str,
-    *,
-    company: Annotated[str, Parameter(help="The company's id.")],
-    timezone: Annotated[str, Parameter(help="IANA zone, such as America/Mexico_City.")],
-    unit: Annotated[str, Parameter(help="What is counted.")] = "box",
-    price: Annotated[str, Parameter(help="Pay per unit.")] = "0",
-    hours: Annotated[int, Parameter(help="Greatest length of a session, 1 to 72.")] = 12,
-    data: Data = None,
-) -> None:
-    """Add a project with what its sessions take by default."""
-    from hydrobit.projects import service
-    from hydrobit.projects.store import Project
-
-    if not 1 <= hours <= 72:
-        raise SettingError(f"--hours is {hours}; it must lie between 1 and 72")
-    try:
-        millionths = read_amount(price.encode())
-    except ValueError as e:
-        raise SettingError(f"--price {e}") from e
-    if millionths < 0:
-        raise SettingError("--price must not be negative")
-    wanted = Project(_id(project_id), _name(name), timezone, _name(unit), millionths, None, hours)
-    with opened(data) as store:
-        store.write(service.add_project, _company(store, company), wanted, now())
-    print(f"added project {project_id}")
-
-
-@sector.command(name="add")
-def add_sector(
-    sector_id: str,
-    name: str,
-    *,
-    company: Annotated[str, Parameter(help="The company's id.")],
-    project: Annotated[str, Parameter(help="The project's id.")],
-    data: Data = None,
-) -> None:
-    """Add a sector to a project."""
-    from hydrobit.projects import service
-
-    with opened(data) as store:
-        store.write(service.add_sector, _company(store, company), project, _id(sector_id), _name(name), now())
-    print(f"added sector {sector_id}")
-
-
-def _company(store: SqliteStore, company_id: str) -> int:
-    from hydrobit.identity import store as identity
-
-    number = store.read(identity.company_number, company_id)
-    if number is None:
-        raise StoreError(f"there is no company {company_id}; `hydrobit company add` makes one")
-    return number
-
-
-def _id(text: str) -> str:
-    from hydrobit.wire import fields
-
-    return fields.text(text, "the id")
-
-
-def _name(text: str) -> str:
-    from hydrobit.wire import fields
-
-    return fields.text(text, "the name")
