@@ -4,7 +4,8 @@ from hydrobit.job import Job
 from hydrobit.operation import Operation
 from hydrobit.records import operations as records
 from hydrobit.sessions import operations as sessions
+from hydrobit.workers import operations as workers
 
-OPERATIONS: tuple[Operation, ...] = (*sessions.OPERATIONS, *records.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (*sessions.OPERATIONS, *records.OPERATIONS, *workers.OPERATIONS)
 
 JOBS: tuple[Job, ...] = sessions.JOBS

@@ -32,6 +32,11 @@ GOOD: Json = {
     "clientEventId": "evt_bad",
     "reason": "Duplicate entry",
     "maxDurationHours": 72,
+    "first_name": "Wanda",
+    "last_name": "Wells",
+    "position": "field_worker",
+    "employment_type": "full_time",
+    "hire_date": "2025-03-15",
 }
 BAD_BODIES: dict[str, bytes] = {
     "not json": b"auth0Id=user_123456789",

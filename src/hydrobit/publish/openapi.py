@@ -33,6 +33,7 @@ changes nothing twice.
 """
 
 TAGS = {
+    "Workers": "The crew.",
     "Production Sessions": "Opening, reading, changing, extending and closing a day's work in one sector.",
     "Production Records": "Counting units per worker inside an open session, and undoing counts.",
 }
