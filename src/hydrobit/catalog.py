@@ -5,7 +5,13 @@ from hydrobit.operation import Operation
 from hydrobit.projects import operations as projects
 from hydrobit.records import operations as records
 from hydrobit.sessions import operations as sessions
+from hydrobit.workers import operations as workers
 
-OPERATIONS: tuple[Operation, ...] = (*projects.OPERATIONS, *sessions.OPERATIONS, *records.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (
+    *projects.OPERATIONS,
+    *sessions.OPERATIONS,
+    *records.OPERATIONS,
+    *workers.OPERATIONS,
+)
 
 JOBS: tuple[Job, ...] = sessions.JOBS

@@ -109,6 +109,7 @@ class Repeat(StrEnum):
     reads = "It only reads."
     by_key = "The same event is answered with 200 and the first id; nothing is added."
     by_local_id = "With a localId the same opening is answered with 200 and the stored session."
+    by_person = "The same person again is answered with 200 and the stored worker."
     by_state = "A repeat finds the change made; its answer says so and nothing changes again."
 
 

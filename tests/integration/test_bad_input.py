@@ -35,6 +35,11 @@ GOOD: Json = {
     "projectName": "Rancho San Pedro",
     "timezone": "America/Mexico_City",
     "geojson": {"type": "Feature", "id": "lot_bad", "geometry": None, "properties": None},
+    "first_name": "Wanda",
+    "last_name": "Wells",
+    "position": "field_worker",
+    "employment_type": "full_time",
+    "hire_date": "2025-03-15",
 }
 SPARE = {"projectId": "proj_spare", "sectorId": "sector_spare"}
 """What the calls that change a project or sector are about; they may disable it."""

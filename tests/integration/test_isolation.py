@@ -25,7 +25,7 @@ from tests.servers import RunningServer
 
 Json = dict[str, Any]
 
-IDS = ("sessionId", "recordId", "projectId", "sectorId", "key")
+IDS = ("sessionId", "recordId", "projectId", "sectorId", "key", "worker", "companyId")
 """Fields and parameters that name a stored thing of a company."""
 
 SQUARE = {
@@ -51,7 +51,6 @@ VALUES: Json = {
     "status": "open",
     "page": 1,
     "limit": 25,
-    "companyId": demo.COMPANY,
     "projectName": "Rancho San Pedro",
     "timezone": "America/Mexico_City",
     "crop": "Blueberry",
@@ -60,8 +59,24 @@ VALUES: Json = {
     "disabled": False,
     "geojson": {"type": "Feature", "id": "lot_imported", "properties": {"crop": "Blueberry"}, "geometry": SQUARE},
     "dryRun": False,
+    "q": "John",
+    "first_name": "John",
+    "last_name": "Smith",
+    "phone": "+1234567890",
+    "email": "john.smith@example.com",
+    "position": "field_worker",
+    "employment_type": "full_time",
+    "hire_date": "2025-03-15",
+    "termination_date": None,
+    "hourly_rate": 18.5,
+    "emergency_contact_name": "Jane Smith",
+    "emergency_contact_phone": "+1234567891",
+    "skills": ["irrigation", "pruning"],
+    "photo": None,
 }
 """A good value of every field and parameter that names no stored thing. Fresh ones and lists are made in `_value`."""
+VALUES_OF: dict[str, Json] = {"createWorker": {"status": "active"}}
+"""Values of an operation that uses a name in its own way."""
 FRESH = ("localId", "clientEventId", "idempotencyKey", "deviceSeq", "openedAt")
 LISTS = ("records",)
 MAKES = {"addProject": "projectId", "addSector": "sectorId"}
@@ -88,11 +103,13 @@ UNKNOWN = {
     "projectId": "proj_999",
     "sectorId": "sector_999",
     "key": "client:6507f1e3c9d8e2a4b1f9c3d5:JS0315:evt_1",
+    "worker": "XX0101",
+    "companyId": "comp_999",
 }
 _numbers = iter(range(1, 1_000_000))
 
 
-def things_of(caller: Caller, project: str, sector: str) -> Things:
+def things_of(caller: Caller, project: str, sector: str, hired: str) -> Things:
     """Opens and closes sessions, counts and voids, and returns the ids of all of it."""
     place = {"projectId": project, "sector": sector}
     session_id, closed = caller.opened(**place), caller.opened(**place)
@@ -101,11 +118,14 @@ def things_of(caller: Caller, project: str, sector: str) -> Things:
     void = record_id(caller.void(voided))
     in_closed = caller.counted(closed, "evt_1")
     held = refusal_of_late(caller, closed)
+    worker = caller.registered(first_name=project, last_name=caller.user, hire_date=hired)
     ids = {
         "sessionId": [session_id, closed],
         "recordId": [record, voided, void, in_closed, held],
         "projectId": [project],
         "sectorId": [sector],
+        "worker": [worker["workerId"], worker["worker_id"]],
+        "companyId": [caller.session(session_id)["companyId"]],
         "key": [f"client:{session_id}:JS0315:evt_1", f"own of {caller.user}", f"client:{closed}:JS0315:evt_1"],
     }
     return Things(ids, caller.user)
@@ -120,13 +140,13 @@ def refusal_of_late(caller: Caller, session_id: str) -> str:
 @pytest.fixture(scope="module")
 def ours(server: RunningServer) -> Things:
     with Caller(server) as admin:
-        return things_of(admin, demo.PROJECT, "sector_001")
+        return things_of(admin, demo.PROJECT, "sector_001", "2001-01-01")
 
 
 @pytest.fixture(scope="module")
 def theirs(server: RunningServer) -> Things:
     with Caller(server, demo.OTHER_USER) as neighbour:
-        return things_of(neighbour, demo.OTHER_PROJECT, demo.OTHER_SECTOR)
+        return things_of(neighbour, demo.OTHER_PROJECT, demo.OTHER_SECTOR, "2002-02-02")
 
 
 def every(operations: tuple[Operation, ...] = OPERATIONS) -> pytest.MarkDecorator:
@@ -173,8 +193,6 @@ def _value(name: str, ids: dict[str, str], user: str, operation: Operation) -> A
     number = next(_numbers)
     if MAKES.get(operation.name) == name:
         return f"{name} {number}"
-    if name == "companyId":
-        return demo.OTHER_COMPANY if user == demo.OTHER_USER else demo.COMPANY
     fresh = {
         "deviceSeq": number,
         "openedAt": f"{fresh_day()}T14:00:00.000Z",
@@ -182,7 +200,7 @@ def _value(name: str, ids: dict[str, str], user: str, operation: Operation) -> A
     }
     if name in LISTS:
         return [{field: _value(field, ids, user, operation) for field in _fields_of_element(operation, name)}]
-    return fresh.get(name) or ({USER: user} | ids | VALUES)[name]
+    return fresh.get(name) or ({USER: user} | ids | VALUES | VALUES_OF.get(operation.name, {}))[name]
 
 
 def send(client: httpx.Client, operation: Operation, call: tuple[str, Json, Json | None]) -> httpx.Response:

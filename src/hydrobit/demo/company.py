@@ -7,13 +7,15 @@ from hydrobit.audit.service import OPERATOR
 from hydrobit.identity import service as identity
 from hydrobit.identity import store as identity_store
 from hydrobit.kit import ids
+from hydrobit.ledger.entry import SYSTEM
 from hydrobit.operation import Role
 from hydrobit.projects import boundaries
 from hydrobit.projects import service as projects
 from hydrobit.projects.service import Author
 from hydrobit.projects.store import Project, Sector
 from hydrobit.storage.engine import Transaction
-from hydrobit.workers import store as workers
+from hydrobit.workers import service as workers
+from hydrobit.workers.reading import NewWorker
 
 COMPANY = "comp_12345"
 ADMIN = "user_123456789"
@@ -74,7 +76,8 @@ def add_demo(tx: Transaction, now: int, random: Callable[[int], bytes]) -> bool:
         lot = Sector(sector_id, PROJECT, name, "Blueberry", "Biloxi", boundary(LOTS[sector_id]))
         projects.add_sector(tx, author, lot)
     for member in CREW:
-        workers.add_worker(tx, company, member.worker_id, member.first_name, member.last_name, member.hire_date, now)
+        new = NewWorker(member.first_name, member.last_name, "field_worker", "full_time", member.hire_date)
+        workers.add_worker(tx, company, SYSTEM, new, None, now, random)
 
     other = identity.add_company(tx, OTHER_COMPANY, "Demo Neighbour", ids.new_prefix(random), now)
     identity.add_user(tx, OTHER_USER, OTHER_COMPANY, "Demo Neighbour", None, Role.admin, now)

@@ -34,6 +34,7 @@ changes nothing twice.
 
 TAGS = {
     "Projects": "Projects (ranches) and their sectors (lots): reading them, and setting them up.",
+    "Workers": "The crew.",
     "Production Sessions": "Opening, reading, changing, extending and closing a day's work in one sector.",
     "Production Records": "Counting units per worker inside an open session, and undoing counts.",
 }

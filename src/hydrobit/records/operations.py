@@ -9,6 +9,7 @@ from msgspec import UNSET, Raw
 
 from hydrobit.errors import CATALOGUE, Code, Refused
 from hydrobit.kit.amounts import write_amount
+from hydrobit.kit.ids import WORKER_ID_LENGTH as STORED_WORKER_ID_LENGTH
 from hydrobit.kit.instants import write_instant
 from hydrobit.operation import ANYONE, WRITERS, Call, Context, Http, Operation, Parameter, Repeat, Reply
 from hydrobit.records import reading, service
@@ -34,6 +35,7 @@ from hydrobit.wire.records import (
     VoidInput,
     VoidPreview,
 )
+from hydrobit.workers.service import is_stored_id, to_business_ids
 
 CHUNKS_IN_FLIGHT_MAX = 2
 """While one chunk of a bulk call commits, the next one is read; more would let one phone crowd out the others."""
@@ -44,6 +46,8 @@ _event_id = msgspec.json.Decoder(EventId)
 
 async def create(context: Context, call: Call) -> Reply:
     draft = _draft(context, call, call.body)
+    if len(draft.worker_id) == STORED_WORKER_ID_LENGTH:
+        (draft,) = await _with_business_ids(context, [draft])
     (outcome,) = await context.appender.append((draft,))
     if isinstance(outcome, Refused):
         raise outcome
@@ -112,6 +116,18 @@ async def check_key(context: Context, call: Call) -> Reply:
     return Reply(200 if used else 404, None)
 
 
+async def _with_business_ids(context: Context, drafts: list[RecordDraft]) -> list[RecordDraft]:
+    """The drafts with the business id wherever a worker's stored id was sent (contract, "Reading a request")."""
+    stored_ids = frozenset(draft.worker_id for draft in drafts if is_stored_id(draft.worker_id))
+    if not stored_ids:
+        return drafts
+    found = await context.engine.read(to_business_ids, drafts[0].company, stored_ids)
+    return [
+        msgspec.structs.replace(draft, worker_id=found[draft.worker_id]) if draft.worker_id in found else draft
+        for draft in drafts
+    ]
+
+
 def _draft(context: Context, call: Call, body: RecordInput | BulkRecordInput) -> RecordDraft:
     return reading.record(
         body,
@@ -138,6 +154,10 @@ class _Element:
     ) -> None:
         self.draft, self.refused, self.client_event_id, self.ignored = draft, refused, client_event_id, ignored
 
+    def of(self, draft: RecordDraft) -> "_Element":
+        """The same element with another draft."""
+        return _Element(draft, None, self.client_event_id, self.ignored)
+
 
 def _read_element(context: Context, call: Call, element: Raw) -> _Element:
     client_event_id = None
@@ -161,6 +181,10 @@ def _event_id_of(element: Raw) -> str | None:
 
 async def _append_chunk(context: Context, first: int, elements: Sequence[_Element]) -> list[BulkResult]:
     drafts = [element.draft for element in elements if element.draft is not None]
+    if any(len(draft.worker_id) == STORED_WORKER_ID_LENGTH for draft in drafts):
+        resolved = iter(await _with_business_ids(context, drafts))
+        elements = [element.of(next(resolved)) if element.draft is not None else element for element in elements]
+        drafts = [element.draft for element in elements if element.draft is not None]
     outcomes = iter(await context.appender.append(drafts) if drafts else ())
     return [
         _result(index, element, next(outcomes) if element.draft is not None else element.refused)
