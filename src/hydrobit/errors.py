@@ -83,7 +83,7 @@ class Code(StrEnum):
     idempotency_conflict = "idempotency_conflict"
     record_is_void = "record_is_void"
     device_seq_used = "device_seq_used"
-    already_exists = "already_exists"
+    id_taken = "id_taken"
     body_too_large = "body_too_large"
     unsupported_content_type = "unsupported_content_type"
     headers_too_large = "headers_too_large"
@@ -162,8 +162,8 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.device_seq_used: Meaning(
         409, _SPECIFIC, "The device used this deviceSeq for another record.", "Give the event the device's next number."
     ),
-    Code.already_exists: Meaning(
-        409, _SPECIFIC, "The id or name is taken.", "Choose another one, or use what is there."
+    Code.id_taken: Meaning(
+        409, _SPECIFIC, "The id belongs to another one already.", "Choose another id, or change the one that has it."
     ),
     Code.body_too_large: Meaning(413, _QUOTA, "The body is too large.", "Send less in one call."),
     Code.unsupported_content_type: Meaning(

@@ -129,7 +129,7 @@ def test_a_project_is_added_once_and_its_defaults_are_a_sessions(server: Running
     answers = [add(admin, "proj_new", **given) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 200]
     assert answers[0].json() == answers[1].json()
-    refusal(add(admin, "proj_new", **given | {"pricePerUnit": 2}), 409, "already_exists")
+    refusal(add(admin, "proj_new", **given | {"pricePerUnit": 2}), 409, "id_taken")
     assert sector(admin, "sector_new", "proj_new").status_code == 201
     session = admin.session(admin.opened(projectId="proj_new", sectorId="sector_new"))
     assert (session["samplingUnit"], session["pricePerUnit"], session["timezone"]) == ("crate", 1.25, "America/Lima")
@@ -177,7 +177,7 @@ def test_a_disabled_project_opens_no_session_and_loses_none(server: RunningServe
     refusal(admin.open(**place), 404, "project_not_found")
     admin.counted(session_id, "evt_1", units=3)
     assert admin.session(session_id)["totalUnits"] == 3
-    refusal(add(admin, "proj_off"), 409, "already_exists")
+    refusal(add(admin, "proj_off"), 409, "id_taken")
     change(admin, "proj_off", disabled=False)
     assert admin.opened(**place)
     assert [what for _, what, _, _ in audited(server, "proj_off")][1:] == ["project.disable", "project.enable"]
@@ -192,7 +192,7 @@ def test_a_sector_is_added_once_with_its_crop_and_boundary(admin: Caller) -> Non
     assert [answer.status_code for answer in answers] == [201, 200]
     wanted = {"sectorId": "sector_010", "sector_name": "Lote", **given}
     assert answers[0].json()["data"] == answers[1].json()["data"] == sectors(admin)["sector_010"] == wanted
-    refusal(sector(admin, "sector_010", crop="Raspberry"), 409, "already_exists")
+    refusal(sector(admin, "sector_010", crop="Raspberry"), 409, "id_taken")
     refusal(sector(admin, "sector_011", "proj_0"), 404, "project_not_found")
 
 
@@ -314,7 +314,7 @@ def test_sectors_of_another_project_and_disabled_ones_are_named(admin: Caller) -
     sector(admin, "lot_off", "proj_three")
     change(admin, "proj_three/sectors/lot_off", disabled=True)
     answer = send_file(admin, feature("lot_fine"), feature("sector_001"), feature("lot_off"), project_id="proj_three")
-    said = refusal(answer, 409, "already_exists")["error"]
+    said = refusal(answer, 409, "id_taken")["error"]
     assert "sector_001 (of proj_123), lot_off (disabled)" in said
     assert sectors(admin, "proj_three") == {}
 

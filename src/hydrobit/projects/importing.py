@@ -69,7 +69,7 @@ def read(document: dict[str, Any]) -> list[Feature]:
 def add_sectors(tx: Transaction, author: Author, project_id: str, features: list[Feature], dry_run: bool) -> Imported:
     """Adds and changes sectors of a project; a dry run only says what would be done.
 
-    Raises Refused: project_not_found; already_exists naming every sector of another project and every disabled one;
+    Raises Refused: project_not_found; id_taken naming every sector of another project and every disabled one;
     invalid_value for too many sectors.
     """
     service.require(tx, author.company, project_id)
@@ -137,7 +137,7 @@ def _refuse_taken(project_id: str, stored: list[Sector]) -> None:
     disabled = [f"{one.sector_id} (disabled)" for one in stored if one.project_id == project_id and one.disabled]
     if elsewhere or disabled:
         named = ", ".join([*elsewhere, *disabled][:NAMED_MAX])
-        raise Refused(Code.already_exists, f"These sectors are there already and cannot be changed so: {named}.")
+        raise Refused(Code.id_taken, f"These sectors are there already and cannot be changed so: {named}.")
 
 
 def _refuse(faults: list[str], count: int) -> None:

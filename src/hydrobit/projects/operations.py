@@ -178,7 +178,7 @@ OPERATIONS = (
         answer=wire.ProjectEnvelope,
         roles=ADMINS,
         repeat=Repeat.by_state,
-        errors=(Code.already_exists,),
+        errors=(Code.id_taken,),
         request_examples={
             "project": {
                 "auth0Id": "user_123456789",
@@ -221,7 +221,7 @@ OPERATIONS = (
         answer=wire.SectorEnvelope,
         roles=ADMINS,
         repeat=Repeat.by_state,
-        errors=(Code.project_not_found, Code.already_exists),
+        errors=(Code.project_not_found, Code.id_taken),
         parameters=(PROJECT_ID,),
         body_limit="bulk_body_bytes_max",
     ),
@@ -254,7 +254,7 @@ OPERATIONS = (
         answer=wire.SectorsImportedEnvelope,
         roles=ADMINS,
         repeat=Repeat.by_state,
-        errors=(Code.project_not_found, Code.already_exists),
+        errors=(Code.project_not_found, Code.id_taken),
         parameters=(PROJECT_ID,),
         request_examples={
             "file": {

@@ -59,7 +59,7 @@ def list_sectors(tx: Transaction, company: int, project_id: str) -> list[Sector]
 def add_project(tx: Transaction, author: Author, project: Project) -> tuple[Project, bool]:
     """The project, and whether it is new: the same again is the stored one.
 
-    Raises Refused: invalid_value for an unknown zone or too many projects, already_exists.
+    Raises Refused: invalid_value for an unknown zone or too many projects, id_taken.
     """
     _known_zone(project.timezone)
     stored = store.project_even_if_disabled(tx, author.company, project.project_id)
@@ -93,7 +93,7 @@ def change_project(tx: Transaction, author: Author, project_id: str, changes: di
 def add_sector(tx: Transaction, author: Author, sector: Sector) -> tuple[Sector, bool]:
     """The sector, and whether it is new: the same again is the stored one.
 
-    Raises Refused: project_not_found, already_exists, invalid_value for too many sectors.
+    Raises Refused: project_not_found, id_taken, invalid_value for too many sectors.
     """
     require(tx, author.company, sector.project_id)
     stored = store.sector_even_if_disabled(tx, author.company, sector.sector_id)
@@ -185,9 +185,7 @@ def _known_zone(name: str) -> None:
 
 def _taken(kind: str, identity: str, disabled: bool) -> Refused:
     state = "is disabled" if disabled else "has other values"
-    return Refused(
-        Code.already_exists, f"There is a {kind} {identity} already, and it {state}; change that one instead."
-    )
+    return Refused(Code.id_taken, f"There is a {kind} {identity} already, and it {state}; change that one instead.")
 
 
 def _no_project(project_id: str) -> Refused:
