@@ -1,6 +1,7 @@
 """The one list: every operation and every job of the house."""
 
 from hydrobit.job import Job
+from hydrobit.objects import operations as objects
 from hydrobit.operation import Operation
 from hydrobit.projects import operations as projects
 from hydrobit.records import operations as records
@@ -14,4 +15,4 @@ OPERATIONS: tuple[Operation, ...] = (
     *workers.OPERATIONS,
 )
 
-JOBS: tuple[Job, ...] = sessions.JOBS
+JOBS: tuple[Job, ...] = (*sessions.JOBS, *objects.JOBS)
