@@ -12,11 +12,13 @@ import structlog
 import yaml
 
 from hydrobit import catalog
+from hydrobit.company_keys.check import KeyCheck
 from hydrobit.errors import Refused, StoreError
 from hydrobit.identity.jwks import RemoteKeys
 from hydrobit.identity.service import Identity
 from hydrobit.identity.signing import SigningKey
 from hydrobit.identity.verify import Verifier
+from hydrobit.job import Job
 from hydrobit.kit import ids
 from hydrobit.kit.clock import Clock, SystemClock
 from hydrobit.ledger import store as ledger
@@ -85,9 +87,12 @@ async def serve(
 
         own_key = SigningKey.load_or_create(settings.data / directory.SIGNING_KEY) if settings.local_tokens else None
         remote = await _remote_keys(settings, stack)
+        keys = KeyCheck(engine, facts_age_s_max=settings.facts_age_s_max, length_max=settings.token_cache_length_max)
+        stack.push_async_callback(keys.write_uses)
         identity = Identity(
             engine,
             Verifier(settings, own_key, remote),
+            keys,
             facts_age_s_max=settings.facts_age_s_max,
             length_max=settings.token_cache_length_max,
         )
@@ -102,7 +107,7 @@ async def serve(
         stack.callback(objects.stop)
 
         context = Context(engine, appender, clock, settings, random, objects)
-        jobs = JobClock(catalog.JOBS, context)
+        jobs = JobClock((*catalog.JOBS, _key_uses(keys)), context)
         jobs.start()
         stack.push_async_callback(jobs.stop)
 
@@ -113,6 +118,16 @@ async def serve(
         settle_memory()
         await server.serve()
         log.info("stopping")
+
+
+def _key_uses(keys: KeyCheck) -> Job:
+    """The one job that needs more than the context: what it writes is remembered where keys are checked."""
+    return Job(
+        name="write-key-uses",
+        summary="Writes when company keys were last used.",
+        interval="key_use_interval_s",
+        run=lambda context: keys.write_uses(),
+    )
 
 
 def bring_up(

@@ -34,6 +34,7 @@ class Settings:
     clock_leeway_s: int = 30  # How far an issuer's clock may differ from ours.
     token_cache_length_max: int = 10_000  # Verified tokens, and users, that are remembered.
     facts_age_s_max: int = 5  # How late a changed role or a disabled user may be noticed.
+    key_use_interval_s: int = 60  # The pause between two writes of when company keys were last used.
     jwks_age_s_max: int = 3_600  # An OIDC issuer's keys are fetched again after this time.
     jwks_refetch_s_min: int = 30  # The least pause between two fetches, whatever is asked.
     jwks_fetch_s_max: int = 5  # A fetch of keys that takes longer is given up.

@@ -19,6 +19,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+CREDENTIALS = (b"authorization", b"x-api-key")
 GZIP_BYTES_MIN = 1_400
 """A smaller answer fits into one packet; packing it gains nothing."""
 GZIP_LEVEL = 4
@@ -40,8 +41,8 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     parameters: Mapping[str, str]
     query: bytes
     headers: Mapping[bytes, bytes]
-    authorizations: int
-    """How many Authorization headers there were."""
+    credentials: int
+    """How many headers with credentials there were; two of different names are told by the endpoint."""
     client: str
     body: bytes
 
@@ -130,7 +131,7 @@ class Shell:
             return Answer(answer.status, answer.body, headers=[(b"allow", _allowed(methods)), *answer.headers])
         body = await _read_body(headers, receive, endpoint.body_bytes_max)
         pairs = scope["headers"]
-        authorizations = 1 if len(headers) == len(pairs) else sum(name == b"authorization" for name, _ in pairs)
+        credentials = 1 if len(headers) == len(pairs) else sum(name in CREDENTIALS for name, _ in pairs)
         client = scope["client"]
         return await endpoint.answer(
             Request(
@@ -139,7 +140,7 @@ class Shell:
                 parameters,
                 scope["query_string"],
                 headers,
-                authorizations,
+                credentials,
                 client[0] if client else "",
                 body,
             )
