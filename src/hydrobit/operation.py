@@ -13,6 +13,7 @@ from hydrobit.ledger.append import Appender
 from hydrobit.ledger.entry import Source
 from hydrobit.settings import Settings
 from hydrobit.storage.engine import Engine
+from hydrobit.storage.objects import Objects
 
 __all__ = [
     "ADMINS",
@@ -79,6 +80,7 @@ class Context:
     clock: Clock
     settings: Settings
     random: Callable[[int], bytes]
+    objects: Objects
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -177,7 +179,7 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     request_examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     answer_examples: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
-    body_limit: Literal["body_bytes_max", "bulk_body_bytes_max"] = "body_bytes_max"
+    body_limit: Literal["body_bytes_max", "bulk_body_bytes_max", "worker_body_bytes_max"] = "body_bytes_max"
 
     def admits(self, caller: Caller) -> bool:
         """Whether the caller's role, or the scope of its key, may call this row."""

@@ -17,7 +17,7 @@ from hydrobit.catalog import OPERATIONS
 from hydrobit.demo import company as demo
 from hydrobit.identity.signing import SigningKey
 from hydrobit.kit.clock import SystemClock
-from hydrobit.operation import ADMINS, ANYONE, WRITERS, Operation, Role
+from hydrobit.operation import ADMINS, ANYONE, WRITERS, Operation, Role, Scope
 from hydrobit.settings import Settings
 from hydrobit.storage import directory
 from tests.callers import DOCUMENT, NOBODY, VIEWER, Caller, fresh_day, record_id, refusal
@@ -25,7 +25,7 @@ from tests.servers import RunningServer
 
 Json = dict[str, Any]
 
-IDS = ("sessionId", "recordId", "projectId", "sectorId", "key", "worker", "companyId")
+IDS = ("sessionId", "recordId", "projectId", "sectorId", "key", "worker", "companyId", "userId", "keyId")
 """Fields and parameters that name a stored thing of a company."""
 
 SQUARE = {
@@ -73,15 +73,20 @@ VALUES: Json = {
     "emergency_contact_phone": "+1234567891",
     "skills": ["irrigation", "pruning"],
     "photo": None,
+    "before": 5,
+    "role": "supervisor",
+    "scopes": ["read:production"],
+    "expiresAt": "2100-01-01T00:00:00.000Z",
 }
 """A good value of every field and parameter that names no stored thing. Fresh ones and lists are made in `_value`."""
 VALUES_OF: dict[str, Json] = {"createWorker": {"status": "active"}}
 """Values of an operation that uses a name in its own way."""
-FRESH = ("localId", "clientEventId", "idempotencyKey", "deviceSeq", "openedAt")
+FRESH = ("localId", "clientEventId", "idempotencyKey", "deviceSeq", "openedAt", "name")
 LISTS = ("records",)
-MAKES = {"addProject": "projectId", "addSector": "sectorId"}
+MAKES = {"addProject": "projectId", "addSector": "sectorId", "addUser": "userId"}
 """Fields that name what the call is to make, not what is there."""
 USER = "auth0Id"
+USERS, KEYS = "/api/control/admin/users", "/api/control/admin/keys"
 
 ROLES = {Role.admin: demo.ADMIN, Role.supervisor: demo.SUPERVISOR, Role.viewer: VIEWER}
 
@@ -105,6 +110,8 @@ UNKNOWN = {
     "key": "client:6507f1e3c9d8e2a4b1f9c3d5:JS0315:evt_1",
     "worker": "XX0101",
     "companyId": "comp_999",
+    "userId": "user_999",
+    "keyId": "key_1f2e3d4c5b6a7980",
 }
 _numbers = iter(range(1, 1_000_000))
 
@@ -119,6 +126,8 @@ def things_of(caller: Caller, project: str, sector: str, hired: str) -> Things:
     in_closed = caller.counted(closed, "evt_1")
     held = refusal_of_late(caller, closed)
     worker = caller.registered(first_name=project, last_name=caller.user, hire_date=hired)
+    user = {"userId": f"hired by {caller.user}", "name": "One of the office", "role": "supervisor"}
+    key = {"name": "Packing house", "scopes": ["read:production"]}
     ids = {
         "sessionId": [session_id, closed],
         "recordId": [record, voided, void, in_closed, held],
@@ -127,6 +136,8 @@ def things_of(caller: Caller, project: str, sector: str, hired: str) -> Things:
         "worker": [worker["workerId"], worker["worker_id"]],
         "companyId": [caller.session(session_id)["companyId"]],
         "key": [f"client:{session_id}:JS0315:evt_1", f"own of {caller.user}", f"client:{closed}:JS0315:evt_1"],
+        "userId": [caller.post(USERS, json=user).json()["data"]["userId"]],
+        "keyId": [caller.post(KEYS, json=key).json()["data"]["keyId"]],
     }
     return Things(ids, caller.user)
 
@@ -196,7 +207,7 @@ def _value(name: str, ids: dict[str, str], user: str, operation: Operation) -> A
     fresh = {
         "deviceSeq": number,
         "openedAt": f"{fresh_day()}T14:00:00.000Z",
-        **{other: f"{other} {number}" for other in ("localId", "clientEventId", "idempotencyKey")},
+        **{other: f"{other} {number}" for other in ("localId", "clientEventId", "idempotencyKey", "name")},
     }
     if name in LISTS:
         return [{field: _value(field, ids, user, operation) for field in _fields_of_element(operation, name)}]
@@ -275,7 +286,7 @@ def _without(answer: httpx.Response, thing: str, body: Json | None) -> str:
     told = answer.json()
     told.pop("requestId", None)
     text = json.dumps(told).replace(thing, "ID")
-    return re.sub(r"(localId|clientEventId|idempotencyKey) \d+", r"\1 N", text)
+    return re.sub(r"(localId|clientEventId|idempotencyKey|name) \d+", r"\1 N", text)
 
 
 @every()
@@ -313,6 +324,35 @@ def test_a_role_may_call_what_the_table_says(
             refusal(empty, 403, "role_forbidden")
 
 
+@pytest.fixture(scope="module")
+def keys(server: RunningServer) -> dict[Scope, str]:
+    """A company key of each scope, and of no other."""
+    made = {}
+    with Caller(server) as admin:
+        for scope in Scope:
+            answer = admin.post(KEYS, json={"name": f"only {scope}", "scopes": [scope]})
+            made[scope] = answer.json()["data"]["key"]
+    return made
+
+
+@every()
+@pytest.mark.parametrize("scope", list(Scope))
+def test_a_company_key_may_call_what_its_scope_says(
+    server: RunningServer, ours: Things, keys: dict[Scope, str], operation: Operation, scope: Scope
+) -> None:
+    call = request(operation, ours.first(), f"key:{keys[scope].partition('.')[0]}")
+    for header, value in (("authorization", f"Bearer {keys[scope]}"), ("x-api-key", keys[scope])):
+        with Caller(server) as caller:
+            del caller.headers["authorization"]
+            caller.headers[header] = value
+            answer = send(caller, operation, call)
+        if operation.scope is scope:
+            assert answer.status_code not in (401, 403), answer.text
+        else:
+            assert answer.status_code == 403
+            assert operation.http.method == "HEAD" or answer.json()["code"] == "role_forbidden"
+
+
 def strange_tokens(server: RunningServer) -> dict[str, str]:
     """Authorization headers that nobody may get through with."""
     key = SigningKey.load_or_create(server.data / directory.SIGNING_KEY)
@@ -331,6 +371,8 @@ def strange_tokens(server: RunningServer) -> dict[str, str]:
         "another audience": f"Bearer {key.sign(demo.ADMIN, now, 3600, settings.issuer, 'someone')}",
         "cut signature": f"Bearer {head}.{claims}.{signature[:-4]}",
         "no signature": f"Bearer {head}.{claims}.",
+        "a key that nobody has": f"Bearer key_{'0' * 16}.{'A' * 43}",
+        "almost a key": "Bearer key_1.secret",
     }
 
 
@@ -346,6 +388,10 @@ def test_without_a_token_that_counts_nothing_is_answered(
             client.headers["authorization"] = header
             answers.append(send(client, operation, call))
         client.headers = httpx.Headers([("authorization", good), ("authorization", good)])
+        answers.append(send(client, operation, call))
+        client.headers = httpx.Headers({"x-api-key": server.token()})  # a user's token is no company key
+        answers.append(send(client, operation, call))
+        client.headers = httpx.Headers({"authorization": good, "x-api-key": f"key_{'0' * 16}.{'A' * 43}"})
         answers.append(send(client, operation, call))
     for answer in answers:
         assert answer.status_code == 401, answer.text

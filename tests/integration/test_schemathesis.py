@@ -80,8 +80,11 @@ def things(server: RunningServer) -> RunningServer:
         voided = admin.counted(session_id, "evt_2")
         admin.void(voided)
         admin.close_session(closed)
+        key = admin.post("/api/control/admin/keys", json={"name": "Packing house", "scopes": ["read:production"]})
     REAL["worker"] = ["JS0315"]
     REAL["companyId"] = [demo.COMPANY]
+    REAL["userId"] = [demo.SUPERVISOR]
+    REAL["keyId"] = [key.json()["data"]["keyId"]]
     REAL["sessionId"] = [session_id, closed]
     REAL["recordId"] = [record, voided]
     REAL["key"] = ["own", f"client:{session_id}:JS0315:evt_1"]

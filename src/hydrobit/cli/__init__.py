@@ -16,7 +16,7 @@ app = cyclopts.App(
 
 def main() -> None:
     """Runs one command. An expected error is one sentence on standard error and exit status 1."""
-    from hydrobit.cli import admin, projects, run, store  # noqa: F401 - importing them registers their commands
+    from hydrobit.cli import admin, people, projects, run, store  # noqa: F401 - importing them registers their commands
 
     try:
         app()

@@ -1,22 +1,14 @@
-"""Commands for the people of a company: companies, users, tokens."""
+"""The command that prints a user's token."""
 
-import os
-from typing import Annotated, Literal
+from typing import Annotated
 
-import cyclopts
 from cyclopts import Parameter
 
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, checked_id, checked_name, now, opened, seconds, settings
+from hydrobit.cli.common import Data, now, opened, seconds, settings
 from hydrobit.errors import SettingError, StoreError
-from hydrobit.kit import ids
 
 TOKEN_SECONDS_MAX = 365 * 86_400
-
-company = cyclopts.App(name="company", help="Companies.")
-user = cyclopts.App(name="user", help="Users and their roles.")
-for group in (company, user):
-    app.command(group)
 
 
 @app.command
@@ -40,32 +32,3 @@ def token(
         raise SettingError("own tokens are switched off (HYDROBIT_LOCAL_TOKENS); take one from your OIDC issuer")
     key = SigningKey.load_or_create(chosen.data / directory.SIGNING_KEY)
     print(key.sign(user_id, now(), lifetime_s, chosen.issuer, chosen.audience))
-
-
-@company.command(name="add")
-def add_company(company_id: str, name: str, *, data: Data = None) -> None:
-    """Add a company with an empty ledger."""
-    from hydrobit.identity import service
-
-    with opened(data, must_exist=False) as store:
-        store.write(service.add_company, checked_id(company_id), checked_name(name), ids.new_prefix(os.urandom), now())
-    print(f"added company {company_id}")
-
-
-@user.command(name="add")
-def add_user(
-    user_id: str,
-    name: str,
-    *,
-    company: Annotated[str, Parameter(help="The company's id.")],
-    role: Literal["admin", "supervisor", "viewer"] = "supervisor",
-    email: str | None = None,
-    data: Data = None,
-) -> None:
-    """Add a user; the id is the `sub` of the user's tokens."""
-    from hydrobit.identity import service
-    from hydrobit.operation import Role
-
-    with opened(data) as store:
-        store.write(service.add_user, checked_id(user_id), company, checked_name(name), email, Role(role), now())
-    print(f"added user {user_id}")

@@ -53,10 +53,13 @@ class WorkerInput(Struct):
         | None
     ) = None
     notes: Annotated[str, said(**NOTE)] | None = None
-    photo: (
-        Annotated[str, said("base64 data URL of a JPEG, PNG or WebP picture, 12 MiB at most; it is encoded anew.")]
-        | None
-    ) = None
+    photo: Annotated[
+        Raw,
+        Meta(
+            description="base64 data URL of a JPEG, PNG or WebP picture, 12 MiB at most; it is encoded anew.",
+            extra_json_schema={"type": "string"},
+        ),
+    ] = field(default_factory=nothing)
 
 
 class Worker(Struct, kw_only=True):

@@ -6,6 +6,8 @@ from hydrobit.errors import Code
 from hydrobit.kit.amounts import write_amount
 from hydrobit.kit.folding import fold
 from hydrobit.kit.instants import write_instant
+from hydrobit.objects import pictures
+from hydrobit.objects import service as objects
 from hydrobit.operation import (
     ANYONE,
     AUTH0_ID_QUERY,
@@ -28,23 +30,35 @@ from hydrobit.workers.store import Worker as StoredWorker
 
 async def create_worker(context: Context, call: Call) -> Reply:
     new = reading.new_worker(call.body)
+    photo = await _photo(context, call)
     caller = call.caller
     worker, is_new = await context.engine.write(
-        service.add_worker, caller.company, caller.user_id, new, None, call.now, context.random
+        service.add_worker, caller.company, caller.user_id, new, photo, call.now, context.random
     )
-    return Reply(201 if is_new else 200, WorkerEnvelope(data=_worker(worker), ignored=list(call.ignored) or UNSET))
+    return Reply(
+        201 if is_new else 200, WorkerEnvelope(data=_worker(context, call, worker), ignored=list(call.ignored) or UNSET)
+    )
+
+
+async def _photo(context: Context, call: Call) -> str | None:
+    """The digest of the photo that was sent, once it is kept; a row has to name it then. Raises Refused."""
+    sent = call.body.photo
+    if len(memoryview(sent)) < PHOTO_BYTES_MIN and bytes(sent) in (b"", b"null", b'""'):
+        return None
+    content = await pictures.picture(context.objects, sent, "photo")
+    return await objects.keep(context, call.caller.company, content, pictures.CONTENT_TYPE, call.now)
 
 
 async def list_workers(context: Context, call: Call) -> Reply:
     page, page_size = call.query.get("page", 1), call.query.get("limit", 25)
     total, found = await context.engine.read(service.list_workers, call.caller.company, _wanted(call), page, page_size)
-    items = [_worker(worker) for worker in found]
+    items = [_worker(context, call, worker) for worker in found]
     return Reply(200, WorkerPageEnvelope(data=WorkerPage(total=total, page=page, pageSize=page_size, items=items)))
 
 
 async def read_worker(context: Context, call: Call) -> Reply:
     worker = await context.engine.read(service.read_worker, call.caller.company, call.path["worker"])
-    return Reply(200, WorkerEnvelope(data=_worker(worker)))
+    return Reply(200, WorkerEnvelope(data=_worker(context, call, worker)))
 
 
 def _wanted(call: Call) -> Wanted:
@@ -53,7 +67,7 @@ def _wanted(call: Call) -> Wanted:
     return Wanted(text or None, query.get("status"), query.get("position"), query.get("employment_type"))
 
 
-def _worker(worker: StoredWorker) -> Worker:
+def _worker(context: Context, call: Call, worker: StoredWorker) -> Worker:
     return Worker(
         workerId=worker.stored_id,
         worker_id=worker.worker_id,
@@ -71,14 +85,15 @@ def _worker(worker: StoredWorker) -> Worker:
         emergency_contact_phone=worker.emergency_contact_phone or UNSET,
         skills=list(worker.skills),
         notes=worker.notes or UNSET,
-        photo_url=None,
+        photo_url=context.objects.link(call.caller.company, worker.photo, call.now) if worker.photo else None,
         created_at=write_instant(worker.created_at),
     )
 
 
 TAG = "Workers"
 PATH = "/api/control/workers"
-SEARCH_LENGTH_MAX = 200
+PHOTO_BYTES_MIN = 8
+"""What is shorter may only be a photo that was left out."""
 _FIELD_WORKER = {
     "auth0Id": "user_123456789",
     "first_name": "John",
@@ -110,7 +125,8 @@ OPERATIONS = (
             "the hire date (John Smith, hired 2025-03-15, becomes `JS0315`); another person who would get the same one "
             "gets `JS0315-2`. The same person again, by names and hire date, is answered with the stored worker. "
             "Position, employment type and status have to be options of the company's template; skills outside of it "
-            "are dropped."
+            "are dropped. A photo may travel along as a base64 data URL (JPEG, PNG or WebP, at most 12 MiB); it is "
+            "encoded anew, and a link to it comes back."
         ),
         http=Http("POST", PATH, {200: "The worker was there already.", 201: "Registered."}),
         handler=create_worker,
@@ -119,6 +135,7 @@ OPERATIONS = (
         roles=WRITERS,
         repeat=Repeat.by_person,
         errors=(),
+        body_limit="worker_body_bytes_max",
         request_examples={"fieldWorker": _FIELD_WORKER, "leastWorker": _LEAST_WORKER},
     ),
     Operation(

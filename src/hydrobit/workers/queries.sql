@@ -37,19 +37,20 @@ select worker_id from worker where company = :company and stored_id = :stored_id
 -- name: matching_numbers
 -- Newest first. Only the index `worker_listed` is read.
 select worker_no from worker
-where company = :company and (cast(:status as text) is null or status = :status)
+where company = :company and instr(search, :text) > 0 and (cast(:status as text) is null or status = :status)
     and (cast(:position as text) is null or position = :position)
     and (cast(:employment_type as text) is null or employment_type = :employment_type)
-    and (cast(:pattern as text) is null or search like :pattern escape '\')
 order by worker_no desc
 limit :length offset :first
 
 -- name: count_matching
 select count(*) from worker
-where company = :company and (cast(:status as text) is null or status = :status)
+where company = :company and instr(search, :text) > 0 and (cast(:status as text) is null or status = :status)
     and (cast(:position as text) is null or position = :position)
     and (cast(:employment_type as text) is null or employment_type = :employment_type)
-    and (cast(:pattern as text) is null or search like :pattern escape '\')
+
+-- name: count_workers
+select count(*) from worker where company = :company
 
 -- name: template_options
 select kind, name from template_option where company = :company order by kind, place limit 1000

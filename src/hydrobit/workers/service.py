@@ -10,6 +10,7 @@ from hydrobit.errors import Code, Refused
 from hydrobit.kit import ids
 from hydrobit.kit.folding import fold
 from hydrobit.ledger import store as ledger
+from hydrobit.objects import service as objects
 from hydrobit.storage.engine import Transaction
 from hydrobit.wire import fields
 from hydrobit.workers import business_id, store, template
@@ -55,6 +56,8 @@ def add_worker(
         photo=photo,
         created_at=now,
     )
+    if photo is not None:
+        objects.name(tx, company, photo)
     store.insert(tx, company, worker, id_base, id_number, person, _search_text(worker))
     audit.record(tx, company, actor, "worker.add", worker.worker_id, None, _shown(worker), now, random)
     return worker, True

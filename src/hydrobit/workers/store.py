@@ -99,13 +99,15 @@ def matching(tx: Transaction, company: int, wanted: Wanted, page: int, page_size
         "status": wanted.status,
         "position": wanted.position,
         "employment_type": wanted.employment_type,
-        "pattern": _pattern(wanted.text),
+        "text": wanted.text or "",
     }
     first = (page - 1) * page_size
     found = tx.all(sql.matching_numbers, **chosen, length=FEW, first=0)
     total = len(found)
     if total == FEW:
-        total = _number(tx.one(sql.count_matching, **chosen)) or 0
+        is_everyone = wanted == Wanted()
+        row = tx.one(sql.count_workers, company=company) if is_everyone else tx.one(sql.count_matching, **chosen)
+        total = _number(row) or 0
         if first + page_size > FEW:
             found, first = tx.all(sql.matching_numbers, **chosen, length=page_size, first=first), 0
     return total, [by_number(tx, company, number) for (number,) in found[first : first + page_size]]
@@ -123,15 +125,6 @@ def replace_template_options(tx: Transaction, company: int, kind: str, names: Se
     tx.run(sql.drop_template_options, company=company, kind=kind)
     for place, name in enumerate(names, start=1):
         tx.run(sql.add_template_option, company=company, kind=kind, place=place, name=name)
-
-
-def _pattern(text: str | None) -> str | None:
-    """The text anywhere, for `like`."""
-    if text is None:
-        return None
-    for special in ("\\", "%", "_"):
-        text = text.replace(special, f"\\{special}")
-    return f"%{text}%"
 
 
 def _worker(tx: Transaction, company: int, row: Row | None) -> Worker | None:

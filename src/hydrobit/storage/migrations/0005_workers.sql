@@ -59,7 +59,7 @@ create unique index worker_stored on worker (company, stored_id);
 create unique index worker_numbered on worker (company, id_base, id_number);
 create unique index worker_person on worker (company, person, hire_date);
 -- All that a list looks at, so that a search through a large crew reads nothing else.
-create index worker_listed on worker (company, worker_no, status, position, employment_type, search);
+create index worker_listed on worker (company, worker_no, search, status, position, employment_type);
 
 -- What a worker's position, employment type, status and skills may be; a company without rows of a kind has the
 -- defaults of the release.
