@@ -8,9 +8,10 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from hydrobit.errors import CATALOGUE, Code, Refused
+from hydrobit.kit import canonical
 from hydrobit.kit.amounts import write_amount
 from hydrobit.kit.instants import write_instant
-from hydrobit.operation import ANYONE, WRITERS, Call, Context, Http, Operation, Parameter, Repeat, Reply
+from hydrobit.operation import ANYONE, WRITERS, Call, Context, Http, Operation, Parameter, Repeat, Reply, Source
 from hydrobit.records import reading, service
 from hydrobit.records.batch import Outcome, Recorded
 from hydrobit.records.reading import RecordDraft, VoidDraft
@@ -43,10 +44,8 @@ _event_id = msgspec.json.Decoder(EventId)
 
 
 async def create(context: Context, call: Call) -> Reply:
-    draft = _draft(context, call, call.body)
-    (outcome,) = await context.appender.append((draft,))
-    if isinstance(outcome, Refused):
-        raise outcome
+    draft = _draft(context, call, call.body, call.source)
+    outcome = _recorded(*await context.appender.append((draft,)))
     data = RecordCreatedData(payloadPreview=_preview(draft, outcome), idempotent=outcome.replay)
     return Reply(200 if outcome.replay else 201, RecordCreated(data=data, ignored=list(call.ignored) or UNSET))
 
@@ -80,11 +79,9 @@ async def void(context: Context, call: Call) -> Reply:
         call.source,
         call.path["recordId"],
         fields.text(call.body.reason, "reason", fields.NOTE_LENGTH_MAX),
-        context.random(16),
+        context.random(canonical.SALT_BYTES),
     )
-    (outcome,) = await context.appender.append((draft,))
-    if isinstance(outcome, Refused):
-        raise outcome
+    outcome = _recorded(*await context.appender.append((draft,)))
     preview = VoidPreview(
         recordId=outcome.record_id, voidOf=draft.record_id, idempotent=True if outcome.replay else UNSET
     )
@@ -112,31 +109,32 @@ async def check_key(context: Context, call: Call) -> Reply:
     return Reply(200 if used else 404, None)
 
 
-def _draft(context: Context, call: Call, body: RecordInput | BulkRecordInput) -> RecordDraft:
+def _recorded(outcome: Outcome) -> Recorded:
+    """What became of a single draft. Raises Refused."""
+    if isinstance(outcome, Refused):
+        raise outcome
+    return outcome
+
+
+def _draft(context: Context, call: Call, body: RecordInput | BulkRecordInput, source: Source) -> RecordDraft:
     return reading.record(
         body,
         call.caller.company,
         call.caller.user_id,
-        call.source,
+        source,
         call.now,
         context.settings.clock_ahead_hours_max,
         context.random,
     )
 
 
-class _Element:
+class _Element(msgspec.Struct, frozen=True):
     """One element of a bulk call: a draft, or why it is none."""
 
-    __slots__ = ("client_event_id", "draft", "ignored", "refused")
-
-    def __init__(
-        self,
-        draft: RecordDraft | None,
-        refused: Refused | None,
-        client_event_id: str | None,
-        ignored: tuple[str, ...] = (),
-    ) -> None:
-        self.draft, self.refused, self.client_event_id, self.ignored = draft, refused, client_event_id, ignored
+    draft: RecordDraft | None
+    refused: Refused | None
+    client_event_id: str | None
+    ignored: tuple[str, ...] = ()
 
 
 def _read_element(context: Context, call: Call, element: Raw) -> _Element:
@@ -146,7 +144,7 @@ def _read_element(context: Context, call: Call, element: Raw) -> _Element:
         client_event_id = body.clientEventId
         if body.auth0Id and body.auth0Id != call.caller.user_id:
             raise Refused(Code.caller_mismatch, "auth0Id is not the token's user.", field="auth0Id")
-        return _Element(_draft(context, call, body), None, client_event_id, ignored)
+        return _Element(_draft(context, call, body, Source.bulk), None, client_event_id, ignored)
     except Refused as refused:
         return _Element(None, refused, client_event_id or _event_id_of(element))
 

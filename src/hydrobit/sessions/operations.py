@@ -4,7 +4,7 @@ from msgspec import UNSET
 
 from hydrobit.errors import Code
 from hydrobit.job import Job
-from hydrobit.kit import instants
+from hydrobit.kit import canonical, instants
 from hydrobit.kit.amounts import write_amount
 from hydrobit.kit.instants import write_instant
 from hydrobit.ledger.entry import SYSTEM
@@ -34,13 +34,11 @@ from hydrobit.wire.sessions import (
     WorkerUnits,
 )
 
-SALT_BYTES = 16
-
 
 async def open_session(context: Context, call: Call) -> Reply:
     opening = reading.opening(call.body, call.now, context.settings.clock_ahead_hours_max)
     view, is_new = await context.engine.write(
-        service.open_session, call.caller, opening, call.source, call.now, context.random(SALT_BYTES)
+        service.open_session, call.caller, opening, call.source, call.now, context.random(canonical.SALT_BYTES)
     )
     return Reply(
         201 if is_new else 200, SessionEnvelope(data=_session(call, view), ignored=list(call.ignored) or UNSET)
@@ -70,7 +68,7 @@ async def change_session(context: Context, call: Call) -> Reply:
         change,
         call.source,
         call.now,
-        context.random(SALT_BYTES),
+        context.random(canonical.SALT_BYTES),
     )
     return Reply(200, SessionUpdatedEnvelope(data=SessionUpdated(updated=True), ignored=list(call.ignored) or UNSET))
 
@@ -97,7 +95,7 @@ async def close_session(context: Context, call: Call) -> Reply:
         notes,
         call.source,
         call.now,
-        context.random(SALT_BYTES),
+        context.random(canonical.SALT_BYTES),
     )
     data = SessionClosed(
         sessionId=view.session.session_id,

@@ -6,11 +6,16 @@ from hydrobit.errors import Code, Refused
 from hydrobit.kit.instants import HOUR_MS, write_instant
 from hydrobit.projects.store import Bonus
 from hydrobit.wire import fields
-from hydrobit.wire.sessions import BonusInput, Session, SessionChange, SessionInput
-
-PRICE_MAX = 1_000_000
-HOURS_MIN, HOURS_MAX = 1, 72
-UNIT_LENGTH_MAX = 50
+from hydrobit.wire.sessions import (
+    HOURS_MAX,
+    HOURS_MIN,
+    PRICE_MAX,
+    UNIT_LENGTH_MAX,
+    BonusInput,
+    Session,
+    SessionChange,
+    SessionInput,
+)
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -77,7 +82,7 @@ def change(body: SessionChange, ignored: tuple[str, ...]) -> Change:
 
 
 def hours(raw: msgspec.Raw) -> int:
-    """A session's greatest length, 1 to 72 hours."""
+    """A session's greatest length. Raises Refused."""
     if fields.left_out(raw):
         raise fields.missing("maxDurationHours")
     return fields.whole(raw, "maxDurationHours", HOURS_MIN, HOURS_MAX)
