@@ -10,9 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from typing import Any, Protocol
 
 import msgspec
+import structlog
 from starlette.routing import compile_path
 
 from hydrobit.errors import Code, Refused
+
+log = structlog.get_logger("hydrobit")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -109,6 +112,9 @@ class Shell:
             answer = self._refuse(stopping, scope["path"])
         except _Gone:
             return
+        except Exception:
+            log.exception("answer failed", path=scope["path"])
+            answer = self._refuse(Refused(Code.internal, "Something failed in the server."), scope["path"])
         await self._send(scope["method"], headers, answer, send)
 
     async def _answer(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Answer:
