@@ -445,7 +445,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _check_sums(self, view: dict[str, Any], session: Session) -> None:
         assert _millionths(view["totalUnits"]) == session.total
-        assert view["heldCount"] == len(session.held)
+        assert view["heldCount"] == session.held_count
         sums = {
             worker["workerId"]: (
                 worker["names"],

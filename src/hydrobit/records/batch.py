@@ -265,14 +265,14 @@ class _CompanyBatch:
 
     def _void(self, draft: VoidDraft) -> Recorded:
         entry = movement(self._tx, draft.company, draft.record_id)
-        if entry.kind == Kind.void:
-            raise Refused(Code.record_is_void, f"{draft.record_id} is itself a void.", field="recordId")
         repeat = ledger.void_of(self._tx, draft.company, entry.seq)
         if repeat is not None:
             return Recorded(repeat.public_id, True)
         standing = session_store.standing_by_no(self._tx, draft.company, entry.session_no, draft.actor, self._now)
         if standing is None or not standing.may_write:
             raise Refused(Code.not_owner, "Only the user who opened the session may void its records.")
+        if entry.kind == Kind.void:
+            raise Refused(Code.record_is_void, f"{draft.record_id} is itself a void.", field="recordId")
         ended_at = standing.ended_at(self._now)
         if ended_at is not None:
             raise sessions.closed(ended_at, "its records stand")
