@@ -91,14 +91,10 @@ def add_project(
     from hydrobit.projects import service
     from hydrobit.projects.store import Project
 
-    if not 1 <= hours <= 72:
-        raise SettingError(f"--hours is {hours}; it must lie between 1 and 72")
     try:
         millionths = read_amount(price.encode())
     except ValueError as e:
         raise SettingError(f"--price {e}") from e
-    if millionths < 0:
-        raise SettingError("--price must not be negative")
     wanted = Project(_id(project_id), _name(name), timezone, _name(unit), millionths, None, hours)
     with opened(data) as store:
         store.write(service.add_project, _company(store, company), wanted, now())

@@ -3,9 +3,11 @@
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hydrobit.errors import Code, Duplicate, Refused
+from hydrobit.kit.amounts import MILLION
 from hydrobit.projects import store
 from hydrobit.projects.store import Project
 from hydrobit.storage.engine import Transaction
+from hydrobit.wire.sessions import HOURS_MAX, HOURS_MIN, PRICE_MAX, UNIT_LENGTH_MAX
 
 
 def require(tx: Transaction, company: int, project_id: str) -> Project:
@@ -23,7 +25,13 @@ def require_sector(tx: Transaction, company: int, project_id: str, sector_id: st
 
 
 def add_project(tx: Transaction, company: int, project: Project, now: int) -> None:
-    """Raises Refused for an unknown zone or an id that is taken."""
+    """Raises Refused for an unknown zone, for what no session may have, and for an id that is taken."""
+    if not 0 <= project.price <= PRICE_MAX * MILLION:
+        raise Refused(Code.invalid_value, f"The price must lie between 0 and {PRICE_MAX}.")
+    if not HOURS_MIN <= project.max_duration_hours <= HOURS_MAX:
+        raise Refused(Code.invalid_value, f"The hours must lie between {HOURS_MIN} and {HOURS_MAX}.")
+    if len(project.sampling_unit) > UNIT_LENGTH_MAX:
+        raise Refused(Code.invalid_value, f"The unit must have at most {UNIT_LENGTH_MAX} characters.")
     try:
         ZoneInfo(project.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as e:
