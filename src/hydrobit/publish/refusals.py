@@ -42,6 +42,7 @@ REFUSALS: dict[int, Refusal] = {
 
 _OF_EVERY_CALL = {
     Code.invalid_value,  # the query of any path is read
+    Code.invalid_json,  # and a body that nobody asked for is unpacked
     Code.token_missing,
     Code.token_invalid,
     Code.token_expired,
@@ -54,7 +55,7 @@ _OF_EVERY_CALL = {
     Code.too_many_connections,
     Code.unavailable,
 }
-_OF_A_BODY = {Code.invalid_json, Code.missing_field, Code.wrong_type}
+_OF_A_BODY = {Code.missing_field, Code.wrong_type}
 
 
 def codes(operation: Operation) -> tuple[Code, ...]:
