@@ -40,11 +40,10 @@ def operations() -> None:
 
     rows = []
     for operation in catalog.OPERATIONS:
-        file = Path(inspect.getsourcefile(operation.handler) or "").name
-        folder = Path(inspect.getsourcefile(operation.handler) or "").parent.name
-        line = inspect.getsourcelines(operation.handler)[1]
-        rows.append((operation.name, operation.http.method, operation.http.path, f"{folder}/{file}:{line}"))
-    widths = [max(len(row[place]) for row in rows) for place in range(4)]
+        file, line = Path(inspect.getfile(operation.handler)), inspect.getsourcelines(operation.handler)[1]
+        place = f"{file.parent.name}/{file.name}:{line}"
+        rows.append((operation.name, operation.http.method, operation.http.path, place))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
@@ -55,10 +54,9 @@ def openapi() -> None:
     from importlib.metadata import version
 
     from hydrobit import catalog
-    from hydrobit.publish.openapi import document
+    from hydrobit.publish.openapi import document, text
 
-    json.dump(document(catalog.OPERATIONS, version("hydrobit")), sys.stdout, indent=2, ensure_ascii=False)
-    print()
+    print(text(document(catalog.OPERATIONS, version("hydrobit"))), end="")
 
 
 @app.command
@@ -127,11 +125,8 @@ def backup(
 def migrate(*, data: Data = None) -> None:
     """Bring the store to this release's schema. A server does it at its start, too."""
     from hydrobit import app as house
-    from hydrobit.storage import directory
 
-    chosen = settings(data=data)
-    directory.prepare(chosen.data)
-    applied = house.bring_up(chosen, SystemClock())
+    applied = house.bring_up(settings(data=data), SystemClock())
     print(f"applied: {', '.join(applied)}" if applied else "the store is up to date")
 
 
