@@ -37,7 +37,7 @@ def token(
 
     chosen = settings(data=data)
     lifetime_s = seconds(expires, "--expires", TOKEN_SECONDS_MAX)
-    with opened(data) as store:
+    with opened(chosen) as store:
         if store.read(identity.user, user_id) is None:
             raise StoreError(f"there is no user {user_id}; `hydrobit user add` makes one")
     if not chosen.local_tokens:
@@ -51,7 +51,7 @@ def add_company(company_id: str, name: str, *, data: Data = None) -> None:
     """Add a company with an empty ledger."""
     from hydrobit.identity import service
 
-    with opened(data, must_exist=False) as store:
+    with opened(settings(data=data), must_exist=False) as store:
         store.write(service.add_company, _id(company_id), _name(name), ids.new_prefix(os.urandom), now())
     print(f"added company {company_id}")
 
@@ -70,7 +70,7 @@ def add_user(
     from hydrobit.identity import service
     from hydrobit.operation import Role
 
-    with opened(data) as store:
+    with opened(settings(data=data)) as store:
         store.write(service.add_user, _id(user_id), company, _name(name), email, Role(role), now())
     print(f"added user {user_id}")
 
@@ -96,7 +96,7 @@ def add_project(
     except ValueError as e:
         raise SettingError(f"--price {e}") from e
     wanted = Project(_id(project_id), _name(name), timezone, _name(unit), millionths, None, hours)
-    with opened(data) as store:
+    with opened(settings(data=data)) as store:
         store.write(service.add_project, _company(store, company), wanted, now())
     print(f"added project {project_id}")
 
@@ -113,7 +113,7 @@ def add_sector(
     """Add a sector to a project."""
     from hydrobit.projects import service
 
-    with opened(data) as store:
+    with opened(settings(data=data)) as store:
         store.write(service.add_sector, _company(store, company), project, _id(sector_id), _name(name), now())
     print(f"added sector {sector_id}")
 

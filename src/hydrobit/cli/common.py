@@ -31,14 +31,13 @@ def now() -> int:
 
 
 @contextmanager
-def opened(data: Path | None, *, must_exist: bool = True) -> Iterator[SqliteStore]:
-    """The store of a data directory, migrated, for one command beside a running server.
+def opened(chosen: Settings, *, must_exist: bool = True) -> Iterator[SqliteStore]:
+    """The store of the data directory, migrated, for one command beside a running server.
 
-    A backup stays a backup: only a server begins its new life. Raises SettingError, StoreError.
+    A backup stays a backup: only a server begins its new life. Raises StoreError.
     """
     from hydrobit.storage import directory
 
-    chosen = settings(data=data)
     if must_exist and not (chosen.data / directory.DATABASE).exists():
         raise StoreError(f"there is no store in {chosen.data}; `hydrobit serve --data {chosen.data}` makes one")
     store = directory.open_store(chosen.data, busy_ms_max=chosen.store_busy_ms_max)

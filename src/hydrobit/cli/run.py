@@ -84,7 +84,7 @@ def add_demo_company(chosen: Settings) -> bool:
 
     if not _is_loopback(chosen.host):
         raise SettingError(f"the demo company is refused on {chosen.host}: use 127.0.0.1, or leave the demo out")
-    with opened(chosen.data, must_exist=False) as store:
+    with opened(chosen, must_exist=False) as store:
         store.write(add_demo, now(), os.urandom)
         admin = store.read(identity.user, ADMIN)
     return admin is not None and admin.company_id == COMPANY

@@ -63,7 +63,10 @@ def openapi() -> None:
 def verify(*, data: Data = None) -> None:
     """Recompute every ledger: numbers, chain, sums and keys. Exit status 1 names the first bad entry."""
     console = Console(stderr=True)
-    with opened(data) as store, Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with (
+        opened(settings(data=data)) as store,
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
         task = progress.add_task("entries", total=None)
         try:
             sound = verify_everything(store, lambda entries: progress.advance(task, entries))
@@ -114,7 +117,7 @@ def backup(
     from hydrobit.storage import directory
 
     chosen = settings(data=data)
-    with opened(data) as store:
+    with opened(chosen) as store:
         if with_keys and not (chosen.data / directory.SIGNING_KEY).exists():
             raise StoreError(f"there is no signing key in {chosen.data} yet; leave --with-keys out")
         directory.backup(store, chosen.data, target, with_keys=with_keys)
@@ -139,7 +142,7 @@ def list_held(
 ) -> None:
     """List what is held for review, oldest first."""
     lines: list[HeldLine] = []
-    with opened(data) as store:
+    with opened(settings(data=data)) as store:
         place = (0, 0)
         while page := store.read(held_after, *place, company, HELD_PAGE):
             lines += page
