@@ -97,10 +97,12 @@ async def close_session(context: Context, call: Call) -> Reply:
         call.now,
         context.random(canonical.SALT_BYTES),
     )
+    closed_at = view.session.ended_at(call.now)
+    assert closed_at is not None, "a close was written"
     data = SessionClosed(
         sessionId=view.session.session_id,
         status="closed",
-        closedAt=write_instant(view.session.closed_at or view.session.expires_at),
+        closedAt=write_instant(closed_at),
         totalUnits=write_amount(view.total),
         heldCount=view.held_count,
         workers=_workers(view.workers or ()),
@@ -113,8 +115,8 @@ async def close_expired(context: Context) -> int:
 
 
 def _session(call: Call, view: SessionView) -> Session:
-    session, is_open = view.session, view.session.is_open(call.now)
-    closed_at = None if is_open else session.closed_at or session.expires_at
+    session, closed_at = view.session, view.session.ended_at(call.now)
+    is_open = closed_at is None
     return Session(
         sessionId=session.session_id,
         companyId=call.caller.company_id,

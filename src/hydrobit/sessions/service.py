@@ -195,8 +195,9 @@ def view(tx: Transaction, session: Session, *, with_workers: bool = False) -> Se
 
 def require_open(session: Session, now: int) -> None:
     """Raises Refused, session_closed."""
-    if not session.is_open(now):
-        raise closed(session.closed_at or session.expires_at, session.closed_reason or "expired")
+    ended_at = session.ended_at(now)
+    if ended_at is not None:
+        raise closed(ended_at, session.closed_reason or "expired")
 
 
 def closed(closed_at: int, reason: str, **extra: object) -> Refused:
@@ -234,15 +235,14 @@ def _make_way(tx: Transaction, head: Head, standing: Session, caller: Caller, no
 
 def _same_opening(known: Session, caller: Caller, opening: Opening) -> None:
     """A localId means one opening for ever. Raises Refused, idempotency_conflict, naming what differs."""
+    if known.opened_by != caller.user_id:
+        raise Refused(Code.idempotency_conflict, "Another user opened a session with this localId.", field="localId")
     pairs = {
-        "auth0Id": (known.opened_by, caller.user_id),
         "projectId": (known.project_id, opening.project_id),
         "sectorId": (known.sector_id, opening.sector_id),
         "openedAt": (write_instant(known.opened_at), write_instant(opening.opened_at)),
     }
     differing = [f"{name}: stored {old}, sent {new}" for name, (old, new) in pairs.items() if old != new]
-    if known.opened_by != caller.user_id:
-        raise Refused(Code.idempotency_conflict, "Another user opened a session with this localId.", field="localId")
     if differing:
         raise Refused(
             Code.idempotency_conflict,

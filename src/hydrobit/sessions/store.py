@@ -36,8 +36,12 @@ class Session(msgspec.Struct, frozen=True):
     closed_seq: int | None = None
     final_note_digest: bytes | None = None
 
+    def ended_at(self, now: int) -> int | None:
+        """The instant of its close, written or not; None while it is open."""
+        return _ended_at(self.closed_at, self.expires_at, now)
+
     def is_open(self, now: int) -> bool:
-        return self.closed_at is None and now < self.expires_at
+        return self.ended_at(now) is None
 
     def has_expired(self, now: int) -> bool:
         """True when its time ran out, written or not, and nobody closed it before."""
@@ -53,10 +57,8 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     may_write: int
 
     def ended_at(self, now: int) -> int | None:
-        """The instant of its close; None while it is open."""
-        if self.closed_at is not None:
-            return self.closed_at
-        return self.expires_at if now >= self.expires_at else None
+        """The instant of its close, written or not; None while it is open."""
+        return _ended_at(self.closed_at, self.expires_at, now)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -227,3 +229,9 @@ def held_count(tx: Transaction, company: int, session_no: int) -> int:
 
 def _session(row: Row | None) -> Session | None:
     return Session(*row) if row else None
+
+
+def _ended_at(closed_at: int | None, expires_at: int, now: int) -> int | None:
+    if closed_at is not None:
+        return closed_at
+    return expires_at if now >= expires_at else None
