@@ -15,6 +15,7 @@ from hydrobit.ledger import store as ledger
 from hydrobit.ledger.entry import SYSTEM, Head, Kind, Source
 from hydrobit.operation import Caller
 from hydrobit.projects import service as projects
+from hydrobit.projects.store import Project
 from hydrobit.sessions import store
 from hydrobit.sessions.reading import Change, Opening
 from hydrobit.sessions.store import Session, Terms
@@ -52,30 +53,17 @@ def open_session(
     standing = store.open_at(tx, caller.company, opening.project_id, day, opening.sector_id)
     if standing is not None:
         _make_way(tx, head, standing, caller, now)
-    hours = opening.max_duration_hours or project.max_duration_hours
     terms = Terms(
         sampling_unit=opening.sampling_unit or project.sampling_unit,
         price=project.price if opening.price is None else opening.price,
         bonus=opening.bonus or project.bonus,
     )
-    session = Session(
-        company=caller.company,
-        session_no=head.seq + 1,
-        session_id=ids.session_id(opening.opened_at, head.prefix, head.seq + 1),
-        local_id=opening.local_id,
-        project_id=opening.project_id,
-        sector_id=opening.sector_id,
-        sector_name=opening.sector_name,
-        timezone=project.timezone,
-        day=day,
-        opened_at=opening.opened_at,
-        opened_received_at=now,
-        opened_by=caller.user_id,
-        max_duration_hours=hours,
-        expires_at=_end(opening.opened_at, now, hours),
-        note_digest=ledger.add_personal(tx, caller.company, salt, opening.notes) if opening.notes else None,
+    note = ledger.add_personal(tx, caller.company, salt, opening.notes) if opening.notes else None
+    session = _new_session(head, caller, opening, project, day, now, note)
+    facts = _opened_facts(session, terms)
+    _write(
+        tx, head, session, Kind.session_opened, caller.user_id, source, now, facts, note, recorded_at=session.opened_at
     )
-    _write(tx, head, session, Kind.session_opened, caller.user_id, source, now, _opened_facts(session, terms))
     store.insert(tx, session)
     store.add_terms(tx, session, session.session_no, terms, caller.user_id, now)
     return view(tx, session), True
@@ -219,6 +207,30 @@ def _owned(tx: Transaction, caller: Caller, session_id: str) -> Session:
     return session
 
 
+def _new_session(
+    head: Head, caller: Caller, opening: Opening, project: Project, day: str, now: int, note: bytes | None
+) -> Session:
+    """The session that the head's next entry opens."""
+    hours = opening.max_duration_hours or project.max_duration_hours
+    return Session(
+        company=caller.company,
+        session_no=head.seq + 1,
+        session_id=ids.session_id(opening.opened_at, head.prefix, head.seq + 1),
+        local_id=opening.local_id,
+        project_id=opening.project_id,
+        sector_id=opening.sector_id,
+        sector_name=opening.sector_name,
+        timezone=project.timezone,
+        day=day,
+        opened_at=opening.opened_at,
+        opened_received_at=now,
+        opened_by=caller.user_id,
+        max_duration_hours=hours,
+        expires_at=_end(opening.opened_at, now, hours),
+        note_digest=note,
+    )
+
+
 def _make_way(tx: Transaction, head: Head, standing: Session, caller: Caller, now: int) -> None:
     """Writes the expiry of a session that stands in the way; refuses while that one is open."""
     if not standing.is_open(now):
@@ -284,15 +296,17 @@ def _write(
     now: int,
     facts: dict[str, Any],
     note: bytes | None = None,
+    recorded_at: int | None = None,
 ) -> None:
+    """Appends what happened to a session. It was done now, unless `recorded_at` says otherwise."""
     row = head.next_row(
         kind,
         session.session_no,
         actor=actor,
         source=source,
-        recorded_at=session.opened_at if kind == Kind.session_opened else now,
+        recorded_at=now if recorded_at is None else recorded_at,
         received_at=now,
-        note_digest=session.note_digest if kind == Kind.session_opened else note,
+        note_digest=note,
         facts=canonical.json_text(facts),
     )
     ledger.insert(tx, [row])
@@ -300,10 +314,10 @@ def _write(
 
 
 def _opened_facts(session: Session, terms: Terms) -> dict[str, Any]:
-    facts: dict[str, Any] = msgspec.to_builtins(
-        {name: getattr(session, name) for name in session.__struct_fields__[2:14]}
-    )
-    return facts | {"terms": msgspec.to_builtins(terms)}
+    """What an opening fixed, as far as the entry has no column for it."""
+    in_columns = ("company", "session_no", "note_digest")
+    fixed = {name: getattr(session, name) for name in store.OPENING_COLUMNS if name not in in_columns}
+    return fixed | {"terms": msgspec.to_builtins(terms)}
 
 
 def _end(opened_at: int, received_at: int, hours: int) -> int:

@@ -8,6 +8,7 @@ from hydrobit.storage.engine import Row, Transaction
 
 sql = queries.load("hydrobit.sessions")
 
+OPENING_COLUMNS = sql.insert_session.names
 OPENER_WRITES_FROM = 0
 """The opener may write from the beginning of time, so that a clock set back locks nobody out."""
 
@@ -134,7 +135,7 @@ def expired(tx: Transaction, company: int, now: int) -> list[Session]:
 
 def insert(tx: Transaction, session: Session) -> None:
     """Raises Duplicate when the place is taken or the localId known."""
-    columns = {name: getattr(session, name) for name in sql.insert_session.names}
+    columns = {name: getattr(session, name) for name in OPENING_COLUMNS}
     tx.run(sql.insert_session, **columns)
     tx.run(
         sql.add_writer,
