@@ -173,7 +173,13 @@ def _http_server(
             },
         )
     )
-    server = build(Shell(routes, refuse, cors_origins=settings.cors_origins), settings, refuse, started, stopping)
+    server = build(
+        Shell(routes, refuse, cors_origins=settings.cors_origins, bodies_bytes_max=settings.bodies_bytes_max),
+        settings,
+        refuse,
+        started,
+        stopping,
+    )
     metrics.connections = lambda: server.connection_count
     return server
 

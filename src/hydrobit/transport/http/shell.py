@@ -22,6 +22,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+BODIES_BYTES_MAX = 256 * 1024 * 1024
+"""What bodies that come in parts may hold together while they are under way, whoever sends them."""
 GZIP_BYTES_MIN = 1_400
 """A smaller answer fits into one packet; packing it gains nothing."""
 GZIP_LEVEL = 4
@@ -92,9 +94,15 @@ class Shell:
     """The ASGI application. `refuse` turns what went wrong before an endpoint was reached into an answer."""
 
     def __init__(
-        self, routes: Routes, refuse: Callable[[Refused, str], Answer], *, cors_origins: Sequence[str] = ("*",)
+        self,
+        routes: Routes,
+        refuse: Callable[[Refused, str], Answer],
+        *,
+        cors_origins: Sequence[str] = ("*",),
+        bodies_bytes_max: int = BODIES_BYTES_MAX,
     ) -> None:
         self._routes, self._refuse = routes, refuse
+        self._bodies_bytes_max, self._bytes_under_way = bodies_bytes_max, 0
         self._any_origin = "*" in cors_origins
         self._origins = frozenset(origin.encode() for origin in cors_origins)
         self._headers = [*SAFE_HEADERS, *([(b"access-control-allow-origin", b"*")] if self._any_origin else [])]
@@ -129,7 +137,7 @@ class Shell:
         if endpoint is None:
             answer = self._refuse(Refused(Code.method_not_allowed, f"{method} is not one of its methods."), "")
             return Answer(answer.status, answer.body, headers=[(b"allow", _allowed(methods)), *answer.headers])
-        body = await _read_body(headers, receive, endpoint.body_bytes_max)
+        body = await self._read_body(headers, receive, endpoint.body_bytes_max)
         pairs = scope["headers"]
         authorizations = 1 if len(headers) == len(pairs) else sum(name == b"authorization" for name, _ in pairs)
         client = scope["client"]
@@ -145,6 +153,50 @@ class Shell:
                 body,
             )
         )
+
+    async def _read_body(self, headers: Mapping[bytes, bytes], receive: Receive, bytes_max: int) -> bytes:
+        """The whole body, unpacked. Raises Refused, body_too_large or unsupported_content_type."""
+        length = headers.get(b"content-length")
+        if length is not None and len(length) < 20 and int(length) > bytes_max:
+            raise _too_large(bytes_max)
+        message = await receive()
+        if message["type"] != "http.request":
+            raise _Gone
+        body: bytes = message["body"]
+        if message["more_body"]:
+            body = await self._read_rest(body, receive, bytes_max)
+        if len(body) > bytes_max:
+            raise _too_large(bytes_max)
+        coding = headers.get(b"content-encoding", b"identity").strip().lower()
+        if coding == b"gzip" and body:
+            body = _unpack(body, bytes_max)
+        elif coding not in (b"", b"identity", b"gzip"):
+            raise Refused(Code.unsupported_content_type, "Content-Encoding must be gzip or left out.")
+        if body:
+            _check_content_type(headers.get(b"content-type", b""))
+        return body
+
+    async def _read_rest(self, first: bytes, receive: Receive, bytes_max: int) -> bytes:
+        """Collects a body that comes in parts. Raises Refused(busy) when too many such bodies are under way."""
+        parts, length = [first], len(first)
+        self._bytes_under_way += length
+        try:
+            while True:
+                if self._bytes_under_way > self._bodies_bytes_max:
+                    raise Refused(Code.busy, "Too many large bodies are under way; send the same call again.")
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise _Gone
+                part: bytes = message["body"]
+                parts.append(part)
+                length += len(part)
+                self._bytes_under_way += len(part)
+                if length > bytes_max:
+                    raise _too_large(bytes_max)
+                if not message["more_body"]:
+                    return b"".join(parts)
+        finally:
+            self._bytes_under_way -= length
 
     async def _send(self, method: str, request: dict[bytes, bytes], answer: Answer, send: Send) -> None:
         body = b"" if method == "HEAD" else answer.body
@@ -182,43 +234,6 @@ def _preflight(headers: Mapping[bytes, bytes]) -> Headers:
         (b"access-control-allow-headers", b"authorization, content-type, content-encoding, x-api-key"),
         (b"access-control-max-age", b"86400"),
     ]
-
-
-async def _read_body(headers: Mapping[bytes, bytes], receive: Receive, bytes_max: int) -> bytes:
-    """The whole body, unpacked. Raises Refused, body_too_large or unsupported_content_type."""
-    length = headers.get(b"content-length")
-    if length is not None and len(length) < 20 and int(length) > bytes_max:
-        raise _too_large(bytes_max)
-    message = await receive()
-    if message["type"] != "http.request":
-        raise _Gone
-    body: bytes = message["body"]
-    if message["more_body"]:
-        body = await _read_rest(body, receive, bytes_max)
-    if len(body) > bytes_max:
-        raise _too_large(bytes_max)
-    coding = headers.get(b"content-encoding", b"identity").strip().lower()
-    if coding == b"gzip" and body:
-        body = _unpack(body, bytes_max)
-    elif coding not in (b"", b"identity", b"gzip"):
-        raise Refused(Code.unsupported_content_type, "Content-Encoding must be gzip or left out.")
-    if body:
-        _check_content_type(headers.get(b"content-type", b""))
-    return body
-
-
-async def _read_rest(first: bytes, receive: Receive, bytes_max: int) -> bytes:
-    parts, length = [first], len(first)
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise _Gone
-        parts.append(message["body"])
-        length += len(message["body"])
-        if length > bytes_max:
-            raise _too_large(bytes_max)
-        if not message["more_body"]:
-            return b"".join(parts)
 
 
 def _unpack(packed: bytes, bytes_max: int) -> bytes:
