@@ -1,5 +1,7 @@
 """Queries of projects and sectors in, values out."""
 
+from typing import Any
+
 import msgspec
 
 from hydrobit.storage import queries
@@ -28,13 +30,23 @@ class Project(msgspec.Struct, frozen=True):
     max_duration_hours: int
 
 
+def bonus_of(*columns: Any) -> Bonus | None:
+    """A bonus from its three columns; where all of them are null there is none."""
+    return None if columns == (None, None, None) else Bonus(*columns)
+
+
+def bonus_columns(bonus: Bonus | None) -> dict[str, object]:
+    """The three columns of a bonus, by the names of their parameters."""
+    type, value, note = (bonus.type, bonus.value, bonus.note) if bonus else (None, None, None)
+    return {"bonus_type": type, "bonus_value": value, "bonus_note": note}
+
+
 def project(tx: Transaction, company: int, project_id: str) -> Project | None:
     row = tx.one(sql.project_by_id, company=company, project_id=project_id)
     if row is None:
         return None
-    identity, name, zone, unit, price, bonus_type, bonus_value, bonus_note, hours = row
-    bonus = Bonus(bonus_type, bonus_value, bonus_note) if bonus_type else None
-    return Project(identity, name, zone, unit, price, bonus, hours)
+    identity, name, zone, unit, price, *bonus, hours = row
+    return Project(identity, name, zone, unit, price, bonus_of(*bonus), hours)
 
 
 def has_sector(tx: Transaction, company: int, project_id: str, sector_id: str) -> bool:
@@ -51,11 +63,9 @@ def add_project(tx: Transaction, company: int, project: Project, now: int) -> No
         timezone=project.timezone,
         sampling_unit=project.sampling_unit,
         price=project.price,
-        bonus_type=project.bonus.type if project.bonus else None,
-        bonus_value=project.bonus.value if project.bonus else None,
-        bonus_note=project.bonus.note if project.bonus else None,
         max_duration_hours=project.max_duration_hours,
         now=now,
+        **bonus_columns(project.bonus),
     )
 
 

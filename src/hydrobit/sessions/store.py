@@ -2,7 +2,7 @@
 
 import msgspec
 
-from hydrobit.projects.store import Bonus
+from hydrobit.projects.store import Bonus, bonus_columns, bonus_of
 from hydrobit.storage import queries
 from hydrobit.storage.engine import Row, Transaction
 
@@ -184,11 +184,9 @@ def add_terms(tx: Transaction, session: Session, seq: int, terms: Terms, by: str
         seq=seq,
         sampling_unit=terms.sampling_unit,
         price=terms.price,
-        bonus_type=terms.bonus.type if terms.bonus else None,
-        bonus_value=terms.bonus.value if terms.bonus else None,
-        bonus_note=terms.bonus.note if terms.bonus else None,
         set_by=by,
         set_at=now,
+        **bonus_columns(terms.bonus),
     )
 
 
@@ -196,14 +194,14 @@ def terms(tx: Transaction, session: Session) -> Terms:
     """The last agreed terms; they value the whole session."""
     row = tx.one(sql.last_terms, company=session.company, session_no=session.session_no)
     assert row is not None, "a session is opened with its terms"
-    unit, price, bonus_type, bonus_value, bonus_note = row
-    return Terms(unit, price, Bonus(bonus_type, bonus_value, bonus_note) if bonus_type else None)
+    unit, price, *bonus = row
+    return Terms(unit, price, bonus_of(*bonus))
 
 
 def all_terms(tx: Transaction, company: int, session_no: int) -> list[AgreedTerms]:
     """Every agreement of a session, oldest first."""
     return [
-        AgreedTerms(seq, Terms(unit, price, None if bonus == [None] * 3 else Bonus(*bonus)), by, at)
+        AgreedTerms(seq, Terms(unit, price, bonus_of(*bonus)), by, at)
         for seq, unit, price, *bonus, by, at in tx.all(sql.all_terms, company=company, session_no=session_no)
     ]
 
