@@ -151,15 +151,16 @@ def close_session(
     return view(tx, _owned(tx, caller, session_id), with_workers=True)
 
 
-def close_expired(tx: Transaction, now: int) -> int:
-    """Writes the close of sessions whose time ran out, and returns how many; it may run again at any time."""
-    written = 0
-    for company in store.expired_companies(tx, now):
-        head = ledger.lock_head(tx, company)
-        for session in store.expired(tx, company, now):
-            write_expiry(tx, head, session, now)
-            written += 1
-    return written
+def close_one_expired(tx: Transaction, now: int) -> bool:
+    """Writes the close of one session whose time ran out; False when there is none. It may run again at any time."""
+    company = store.company_with_expired(tx, now)
+    if company is None:
+        return False
+    head = ledger.lock_head(tx, company)
+    session = store.expired(tx, company, now)
+    if session is not None:
+        write_expiry(tx, head, session, now)
+    return True
 
 
 def write_expiry(tx: Transaction, head: Head, session: Session, now: int) -> None:

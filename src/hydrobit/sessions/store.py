@@ -124,13 +124,15 @@ def of_user(
     return (total[0] if total else 0), [Session(*row) for row in rows]
 
 
-def expired_companies(tx: Transaction, now: int) -> list[int]:
-    return [row[0] for row in tx.all(sql.expired_companies, now=now)]
+def company_with_expired(tx: Transaction, now: int) -> int | None:
+    """A company with a session whose time ran out and whose close is not written."""
+    row = tx.one(sql.company_with_expired, now=now)
+    return row[0] if row else None
 
 
-def expired(tx: Transaction, company: int, now: int) -> list[Session]:
-    """Up to 100 sessions whose time ran out and whose close is not written."""
-    return [Session(*row) for row in tx.all(sql.expired_sessions, company=company, now=now)]
+def expired(tx: Transaction, company: int, now: int) -> Session | None:
+    """The session of a company whose time ran out first and whose close is not written."""
+    return _session(tx.one(sql.expired_session, company=company, now=now))
 
 
 def insert(tx: Transaction, session: Session) -> None:
