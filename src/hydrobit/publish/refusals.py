@@ -52,6 +52,7 @@ _OF_EVERY_CALL = {
     Code.unsupported_content_type,
     Code.headers_too_large,
     Code.internal,
+    Code.busy,  # also while too many large bodies are under way
     Code.too_many_connections,
     Code.unavailable,
 }

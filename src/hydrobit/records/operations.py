@@ -204,12 +204,6 @@ def _preview(draft: RecordDraft, outcome: Recorded) -> RecordPreview:
 
 TAG = "Production Records"
 RECORD_ID = Parameter("recordId", "path", True, "rec_1234567890abcdef")
-WRITE_ERRORS = (
-    Code.session_not_found,
-    Code.not_owner,
-    Code.session_closed,
-    Code.busy,
-)
 _EVENT = {
     "sessionId": "6507f1e3c9d8e2a4b1f9c3d5",
     "workerId": "JS0315",
@@ -245,7 +239,9 @@ OPERATIONS = (
         roles=WRITERS,
         repeat=Repeat.by_key,
         errors=(
-            *WRITE_ERRORS,
+            Code.session_not_found,
+            Code.not_owner,
+            Code.session_closed,
             Code.idempotency_conflict,
             Code.clock_ahead,
             Code.device_seq_used,
@@ -271,7 +267,7 @@ OPERATIONS = (
         answer=BulkOutcome,
         roles=WRITERS,
         repeat=Repeat.by_key,
-        errors=(Code.too_many_records, Code.busy),
+        errors=(Code.too_many_records,),
         body_limit="bulk_body_bytes_max",
         request_examples={
             "twoEvents": {
@@ -352,7 +348,7 @@ OPERATIONS = (
         answer=VoidEnvelope,
         roles=WRITERS,
         repeat=Repeat.by_state,
-        errors=(Code.record_not_found, Code.not_owner, Code.session_closed, Code.record_is_void, Code.busy),
+        errors=(Code.record_not_found, Code.not_owner, Code.session_closed, Code.record_is_void),
         parameters=(RECORD_ID,),
         request_examples={"duplicate": {"auth0Id": "user_123456789", "reason": "Duplicate entry"}},
         answer_examples={
