@@ -556,7 +556,7 @@ def _millionths(number: int | Decimal) -> int:
 
 TestLedger = LedgerMachine.TestCase
 TestLedger.settings = settings(
-    max_examples=int(os.environ.get("PROPERTY_EXAMPLES", "40")),
+    max_examples=int(os.environ.get("PROPERTY_EXAMPLES", "30")),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
