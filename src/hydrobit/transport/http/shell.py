@@ -27,6 +27,8 @@ BODIES_BYTES_MAX = 256 * 1024 * 1024
 GZIP_BYTES_MIN = 1_400
 """A smaller answer fits into one packet; packing it gains nothing."""
 GZIP_LEVEL = 4
+LENGTH_DIGITS_MAX = 18
+"""A longer Content-Length is more than any limit, or is written with zeros that nobody writes."""
 GZIP_IN_THREAD_BYTES_MIN = 32_768
 _METHODS = b"GET, HEAD, POST, PATCH, OPTIONS"
 SAFE_HEADERS: Headers = [
@@ -157,7 +159,7 @@ class Shell:
     async def _read_body(self, headers: Mapping[bytes, bytes], receive: Receive, bytes_max: int) -> bytes:
         """The whole body, unpacked. Raises Refused, body_too_large or unsupported_content_type."""
         length = headers.get(b"content-length")
-        if length is not None and len(length) < 20 and int(length) > bytes_max:
+        if length is not None and (len(length) > LENGTH_DIGITS_MAX or int(length) > bytes_max):
             raise _too_large(bytes_max)
         message = await receive()
         if message["type"] != "http.request":
