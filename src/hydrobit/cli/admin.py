@@ -37,6 +37,7 @@ def token(
 
     chosen = settings(data=data)
     lifetime_s = seconds(expires, "--expires", TOKEN_SECONDS_MAX)
+    user_id = _id(user_id)
     with opened(chosen) as store:
         if store.read(identity.user, user_id) is None:
             raise StoreError(f"there is no user {user_id}; `hydrobit user add` makes one")
@@ -71,7 +72,8 @@ def add_user(
     from hydrobit.operation import Role
 
     with opened(settings(data=data)) as store:
-        store.write(service.add_user, _id(user_id), company, _name(name), email, Role(role), now())
+        address = None if email is None else _name(email)
+        store.write(service.add_user, _id(user_id), _id(company), _name(name), address, Role(role), now())
     print(f"added user {user_id}")
 
 
@@ -121,7 +123,7 @@ def add_sector(
 def _company(store: SqliteStore, company_id: str) -> int:
     from hydrobit.identity import store as identity
 
-    number = store.read(identity.company_number, company_id)
+    number = store.read(identity.company_number, _id(company_id))
     if number is None:
         raise StoreError(f"there is no company {company_id}; `hydrobit company add` makes one")
     return number

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from hydrobit.cli import app
 from hydrobit.cli.common import Data, opened, settings
@@ -153,7 +154,7 @@ def list_held(
         return
     table = Table("heldId", "company", "session", "worker", "name", "units", "recorded", "received", "by")
     for line in lines:
-        table.add_row(*(str(value) for value in _held_row(line).values()))
+        table.add_row(*(Text(value) for value in _held_row(line).values()))
     Console().print(table if lines else "nothing is held")
 
 
