@@ -27,6 +27,7 @@ NOBODY = "user_without_company"
 DOCUMENT = document(OPERATIONS, "test")
 SESSIONS, RECORDS = f"{PRODUCTION}/sessions", f"{PRODUCTION}/records"
 PROJECTS, ADMIN_PROJECTS = "/api/control/projects", "/api/control/admin/projects"
+ADMIN_USERS = "/api/control/admin/users"
 WORKERS = "/api/control/workers"
 BULK, CHECK_KEY = f"{RECORDS}/bulk", f"{RECORDS}/check-idempotency"
 ANSWER_S_MAX = 30

@@ -63,6 +63,7 @@ def start(
     assert process.stdout is not None
     address = process.stdout.readline().strip()
     if not address:
+        process.communicate(timeout=STOP_S_MAX)
         raise AssertionError(f"the server did not start: {(data.parent / f'{data.name}.log').read_text()}")
     return RunningServer(data, process, address)
 

@@ -208,7 +208,13 @@ def _http_server(
         )
         | {("GET", f"{OBJECTS_PATH}/{{company}}/{{digest}}"): ObjectPage(fetch, refuse)}
     )
-    server = build(Shell(routes, refuse, cors_origins=settings.cors_origins), settings, refuse, started, stopping)
+    server = build(
+        Shell(routes, refuse, cors_origins=settings.cors_origins, bodies_bytes_max=settings.bodies_bytes_max),
+        settings,
+        refuse,
+        started,
+        stopping,
+    )
     metrics.connections = lambda: server.connection_count
     return server
 

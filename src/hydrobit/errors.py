@@ -8,7 +8,8 @@
     │   ├── StoreInUse        another server owns the directory
     │   └── StoreTooNew       written by a newer release
     ├── Duplicate         a unique constraint refused a row (raised by storage, answered by the ledger)
-    └── LedgerBroken      `verify` found an entry, key, sum or head that does not fit
+    ├── LedgerBroken      `verify` found an entry, key, sum or head that does not fit
+    └── DemoFailed        the demo's own server did not answer as it should (in `demo.api`)
 
 Status and MQTT reason stand here and nowhere else.
 """

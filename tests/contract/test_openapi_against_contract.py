@@ -50,7 +50,7 @@ DECIDED_LIMITS: dict[str, Json] = {
     "workerId": {"minLength": 1, "maxLength": 64, "pattern": "^[^:]*$"},
     # contract, "Workers": names and texts; ours: a rate is an amount, and a list has an end
     **dict.fromkeys(("first_name", "last_name", "position", "employment_type"), _NAME),
-    **dict.fromkeys(("phone", "email", "emergency_contact_name", "emergency_contact_phone"), {"maxLength": 200}),
+    **{name: {"maxLength": 200} for name in ("phone", "email", "emergency_contact_name", "emergency_contact_phone")},
     "hourly_rate": {"maximum": 1_000_000},
     "skills": {"maxItems": 100},
     # contract, "Sessions"

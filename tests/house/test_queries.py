@@ -28,7 +28,7 @@ BEYOND_ONE_COMPANY = {
     "page_of_companies": "the operator's list of all companies",
     "presented": "the company follows from the key that was presented",
     "companies_with_head": "for the command line and the start",
-    "expired_companies": "the job looks for work in all companies",
+    "company_with_expired": "the job looks for work in all companies",
     "held_after": "the operator's list, over all companies or one",
     **dict.fromkeys(("unfound_by_event", "unfound_by_key", "unfound_by_device", "unfound_by_void"), VERIFY),
 }
@@ -38,7 +38,7 @@ GROWING = ("entry", "held", "personal", "session", "session_terms", "session_wri
 """Tables that are never gone through from end to end while records are taken."""
 GOES_THROUGH = {
     "held_after": "the operator's list of all that is held",
-    "expired_companies": "the index of open sessions alone",
+    "company_with_expired": "the index of open sessions alone",
     **dict.fromkeys(("unfound_by_event", "unfound_by_key", "unfound_by_device", "unfound_by_void"), VERIFY),
 }
 

@@ -2,9 +2,11 @@
 
 import re
 
+import msgspec
 import pytest
 
 from hydrobit.catalog import JOBS, OPERATIONS
+from hydrobit.job import Job
 from hydrobit.operation import Operation, Repeat
 from hydrobit.settings import Settings
 
@@ -41,16 +43,10 @@ def test_the_examples_of_a_row_are_read_by_its_own_shape(row: Operation) -> None
     assert row.request is not None or not row.request_examples
     if row.request is not None:
         for example in row.request_examples.values():
-            _, ignored = row.request.decode(_as_json(example))
+            _, ignored = row.request.decode(msgspec.json.encode(example))
             assert ignored == ()
 
 
-def _as_json(example: object) -> bytes:
-    from msgspec.json import encode
-
-    return encode(example)
-
-
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
-def test_the_pause_between_two_runs_of_a_job_is_a_setting(job: object) -> None:
-    assert getattr(Settings(), job.interval) >= 1  # type: ignore[attr-defined]
+def test_the_pause_between_two_runs_of_a_job_is_a_setting(job: Job) -> None:
+    assert getattr(Settings(), job.interval) >= 1

@@ -15,7 +15,7 @@ from hydrobit.catalog import OPERATIONS
 from hydrobit.demo import company as demo
 from hydrobit.errors import Code
 from hydrobit.operation import Operation
-from tests.callers import ADMIN_PROJECTS, BULK, DOCUMENT, Caller, element, fresh_day, read_store
+from tests.callers import ADMIN_PROJECTS, ADMIN_USERS, BULK, DOCUMENT, Caller, element, fresh_day, read_store
 from tests.servers import RunningServer
 
 Json = dict[str, Any]
@@ -40,9 +40,18 @@ GOOD: Json = {
     "position": "field_worker",
     "employment_type": "full_time",
     "hire_date": "2025-03-15",
+    "userId": "user_spare",
+    "name": "Spare",
+    "role": "viewer",
+    "scopes": ["read:production"],
 }
-SPARE = {"projectId": "proj_spare", "sectorId": "sector_spare"}
-"""What the calls that change a project or sector are about; they may disable it."""
+SPARE = {
+    "projectId": "proj_spare",
+    "sectorId": "sector_spare",
+    "userId": "user_spare",
+    "keyId": "key_0000000000000000",
+}
+"""What the calls that change a project, sector or user are about; they may disable it. Nobody has the key."""
 BAD_BODIES: dict[str, bytes] = {
     "not json": b"auth0Id=user_123456789",
     "html": b"<html></html>",
@@ -105,13 +114,26 @@ def things(admin: Caller) -> dict[str, str]:
     admin.post(ADMIN_PROJECTS, json=user | zone | {"projectId": SPARE["projectId"]})
     admin.patch(spare, json=user | {"disabled": False})
     admin.post(f"{spare}/sectors", json=user | {"sectorId": SPARE["sectorId"], "sector_name": "Spare"})
+    admin.post(ADMIN_USERS, json={name: GOOD[name] for name in ("userId", "name", "role")})
     session_id = admin.opened()
     return {"sessionId": session_id, "recordId": admin.counted(session_id, "evt_0")}
 
 
 def stored(server: RunningServer) -> list[tuple[Any, ...]]:
     """How much there is of everything that a call could leave behind."""
-    tables = ("entry", "session", "session_terms", "held", "personal", "worker", "project", "sector", "audit")
+    tables = (
+        "entry",
+        "session",
+        "session_terms",
+        "held",
+        "personal",
+        "worker",
+        "project",
+        "sector",
+        "audit",
+        "user_account",
+        "company_key",
+    )
     return read_store(server.data, f"select {', '.join(f'(select count(*) from {table})' for table in tables)}")
 
 

@@ -306,6 +306,18 @@ def test_a_viewer_only_looks(tmp_path: Path) -> None:
             "--price",
         ),
         (
+            ("project", "add", "proj_2", "Two", "--company", demo.COMPANY, "--timezone", "UTC", "--price", "1e30"),
+            "pricePerUnit must lie between 0 and 1000000",
+        ),
+        (
+            ("project", "add", "proj_2", "Two", "--company", demo.COMPANY, "--timezone", "UTC", "--hours", "73"),
+            "maxDurationHours must lie between 1 and 72",
+        ),
+        (
+            ("project", "add", "proj_2", "Two", "--company", demo.COMPANY, "--timezone", "UTC", "--unit", "x" * 51),
+            "samplingUnit must have at most 50 characters",
+        ),
+        (
             ("sector", "add", "sector_3", "Three", "--company", demo.COMPANY, "--project", demo.OTHER_PROJECT),
             f"There is no project {demo.OTHER_PROJECT}",
         ),

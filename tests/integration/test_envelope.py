@@ -10,6 +10,7 @@ import pytest
 
 from hydrobit.catalog import OPERATIONS
 from hydrobit.errors import CATALOGUE, Code
+from hydrobit.operation import Operation
 from tests.callers import BULK, CHECK_KEY, RECORDS, SESSIONS, Caller, element
 from tests.servers import RunningServer, running
 from tests.sockets import Connection
@@ -40,9 +41,9 @@ def test_an_unknown_path_answers_in_the_envelope(admin: Caller, method: str, pat
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_a_method_that_a_path_does_not_take_is_told_which_it_takes(admin: Caller, operation: object) -> None:
-    path = re.sub(r"{\w+}", "x", operation.http.path)  # type: ignore[attr-defined]
-    taken = {row.http.method for row in OPERATIONS if row.http.path == operation.http.path}  # type: ignore[attr-defined]
+def test_a_method_that_a_path_does_not_take_is_told_which_it_takes(admin: Caller, operation: Operation) -> None:
+    path = re.sub(r"{\w+}", "x", operation.http.path)
+    taken = {row.http.method for row in OPERATIONS if row.http.path == operation.http.path}
     for method in {"GET", "POST", "PATCH", "PUT", "DELETE"} - taken:
         answer = admin.request(method, path)
         is_envelope(answer, 405, Code.method_not_allowed)

@@ -268,6 +268,12 @@ def test_what_is_not_one_whole_gzip_is_refused(admin: Caller, body: bytes) -> No
     refusal(packed(admin, RECORDS, body), 400, "invalid_json")
 
 
+def test_a_body_that_nobody_asked_for_is_held_to_the_same_limits(admin: Caller) -> None:
+    assert admin.request("GET", SESSIONS, content=b"no json").status_code == 200
+    refusal(admin.request("GET", SESSIONS, content=b"x" * (BODY_BYTES_MAX + 1)), 413, "body_too_large")
+    refusal(admin.request("GET", SESSIONS, content=b"x", headers={"content-encoding": "gzip"}), 400, "invalid_json")
+
+
 @pytest.mark.parametrize("coding", ["br", "deflate", "zstd", "gzip, gzip", "x"])
 def test_another_coding_is_refused(admin: Caller, coding: str) -> None:
     answer = admin.post(RECORDS, content=b"{}", headers={"content-encoding": coding})

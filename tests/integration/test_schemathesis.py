@@ -37,8 +37,8 @@ EXAMPLES = 50
 def refuses_what_breaks_the_schema(context: Any, response: Any, case: schemathesis.Case[Any]) -> bool | None:
     """`negative_data_rejection`, but for what the contract takes although the schema does not say so:
 
-    null in an optional field, a blank text there and an empty optional parameter count as left out, and an element of a bulk call that is
-    wrong fails alone.
+    null in an optional field, a blank text there and an empty optional parameter count as left out, and an element
+    of a bulk call that is wrong fails alone.
     """
     query = parse_qsl(urlsplit(response.request.url).query, keep_blank_values=True)
     if _has_null(case.body) or _has_blank_day(case.body) or any(value == "" for _, value in query):

@@ -104,6 +104,12 @@ class Session:
     def total(self) -> int:
         return sum(movement.units for movement in self.movements)
 
+    @property
+    def held_count(self) -> int:
+        """What waits for review: what was counted since, after the session was opened again, waits no more."""
+        counted = {(movement.count.worker, movement.count.event) for movement in self.movements}
+        return sum((held.count.worker, held.count.event) not in counted for held in self.held)
+
     def workers(self) -> dict[str, tuple[list[str], int, int, int]]:
         """By worker: names, net units, counts, voids."""
         found: dict[str, tuple[list[str], int, int, int]] = {}
@@ -301,12 +307,12 @@ class Company:
         if record is None:
             return Expected(404, ("record_not_found",))
         session = record.session
-        if record.void_of is not None:
-            return Expected(409, ("record_is_void",))
         if record.voided_by is not None:
             return Expected(200, record=record.voided_by)
         if session.owner != user:
             return Expected(403, ("not_owner",))
+        if record.void_of is not None:
+            return Expected(409, ("record_is_void",))
         if session.ended(now) is not None:
             return Expected(409, ("session_closed",))
         void = Record(session, record.count, -record.units, void_of=record)

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 from contextlib import AbstractAsyncContextManager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -235,7 +235,22 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(caller=callers, place=places, hours=st.sampled_from([3, 20, 40, 72]))
     def extend(self, caller: Caller, place: int, hours: int) -> None:
-        session_id = self._session_id(caller, place)
+        self._extend(caller, self._session_id(caller, place), hours)
+
+    @rule(place=places, is_taken=st.booleans(), again=st.booleans())
+    def extend_after_the_end(self, place: int, is_taken: bool, again: bool) -> None:
+        """Once the time is over; or when another session has the place by then; or when that one is over too."""
+        session = self._sessions(1)[place % len(self._sessions(1))]
+        owner = ADMIN if session.owner == ADMIN.user_id else SUPERVISOR
+        self.clock.forward(max(0, session.end - self.clock.now()))
+        if is_taken:
+            self._open(owner, replace(session.opening, local_id=None, hours=1))
+        self._extend(owner, session.id, 72)
+        if again:
+            self.clock.forward_hours(1)
+            self._extend(owner, session.id, 72)
+
+    def _extend(self, caller: Caller, session_id: str, hours: int) -> None:
         body = {"auth0Id": caller.user_id, "maxDurationHours": hours}
         expected = self._company(caller).extend(caller.user_id, session_id, hours, self.clock.now())
         self._check(self._call("extendProductionSession", caller, body, sessionId=session_id), expected)
@@ -446,7 +461,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _check_sums(self, view: dict[str, Any], session: Session) -> None:
         assert _millionths(view["totalUnits"]) == session.total
-        assert view["heldCount"] == len(session.held)
+        assert view["heldCount"] == session.held_count
         sums = {
             worker["workerId"]: (
                 worker["names"],
@@ -512,8 +527,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return sent
 
     def _with_key(self, sent: Sent, key: str) -> Sent:
-        count = Count(**{**sent.count.__dict__, "own_key": key})
-        return Sent({**sent.body, "idempotencyKey": key}, count)
+        return Sent({**sent.body, "idempotencyKey": key}, replace(sent.count, own_key=key))
 
 
 @cache
@@ -544,7 +558,7 @@ def _millionths(number: int | Decimal) -> int:
 
 TestLedger = LedgerMachine.TestCase
 TestLedger.settings = settings(
-    max_examples=int(os.environ.get("PROPERTY_EXAMPLES", "40")),
+    max_examples=int(os.environ.get("PROPERTY_EXAMPLES", "30")),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -1,5 +1,6 @@
 """The command line: parsing and printing only, no rules. Server parts are imported when a command needs them."""
 
+import os
 import sys
 from importlib.metadata import version
 
@@ -18,6 +19,7 @@ def main() -> None:
     """Runs one command. An expected error is one sentence on standard error and exit status 1."""
     from hydrobit.cli import admin, people, projects, run, store  # noqa: F401 - importing them registers their commands
 
+    os.umask(0o077)  # what a command makes holds people's names and work: stores, backups and keys are their owner's
     try:
         app()
     except HydrobitError as e:

@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, now, opened, seconds, settings
+from hydrobit.cli.common import Data, checked_user, now, opened, seconds, settings
 from hydrobit.errors import SettingError, StoreError
 
 TOKEN_SECONDS_MAX = 365 * 86_400
@@ -25,7 +25,8 @@ def token(
 
     chosen = settings(data=data)
     lifetime_s = seconds(expires, "--expires", TOKEN_SECONDS_MAX)
-    with opened(data) as store:
+    user_id = checked_user(user_id)
+    with opened(chosen) as store:
         if store.read(identity.user, user_id) is None:
             raise StoreError(f"there is no user {user_id}; `hydrobit user add` makes one")
     if not chosen.local_tokens:

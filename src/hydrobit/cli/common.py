@@ -31,14 +31,13 @@ def now() -> int:
 
 
 @contextmanager
-def opened(data: Path | None, *, must_exist: bool = True) -> Iterator[SqliteStore]:
-    """The store of a data directory, migrated, for one command beside a running server.
+def opened(chosen: Settings, *, must_exist: bool = True) -> Iterator[SqliteStore]:
+    """The store of the data directory, migrated, for one command beside a running server.
 
-    A backup stays a backup: only a server begins its new life. Raises SettingError, StoreError.
+    A backup stays a backup: only a server begins its new life. Raises StoreError.
     """
     from hydrobit.storage import directory
 
-    chosen = settings(data=data)
     if must_exist and not (chosen.data / directory.DATABASE).exists():
         raise StoreError(f"there is no store in {chosen.data}; `hydrobit serve --data {chosen.data}` makes one")
     store = directory.open_store(chosen.data, busy_ms_max=chosen.store_busy_ms_max)
@@ -62,7 +61,7 @@ def company_number(store: SqliteStore, company_id: str) -> int:
     """The store's number of a company. Raises StoreError when there is none of that id."""
     from hydrobit.identity import store as identity
 
-    number = store.read(identity.company_number, company_id)
+    number = store.read(identity.company_number, checked_id(company_id))
     if number is None:
         raise StoreError(f"there is no company {company_id}; `hydrobit company add` makes one")
     return number
@@ -80,3 +79,15 @@ def checked_name(text: str) -> str:
     from hydrobit.wire import fields
 
     return fields.text(text, "the name")
+
+
+def checked_user(text: str) -> str:
+    """The id of a user, kept to the letter as tokens carry it. Raises Refused."""
+    from hydrobit.identity.verify import SUBJECT_LENGTH_MAX
+    from hydrobit.kit import texts
+    from hydrobit.wire import fields
+
+    try:
+        return texts.exact(text, SUBJECT_LENGTH_MAX)
+    except ValueError as e:
+        raise fields.invalid("the id", e) from e

@@ -10,11 +10,12 @@ import cyclopts
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from hydrobit.audit import store as audit_store
 from hydrobit.audit.service import OPERATOR
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, now, opened, seconds
+from hydrobit.cli.common import Data, checked_id, checked_name, checked_user, now, opened, seconds, settings
 from hydrobit.company_keys import reading as key_reading
 from hydrobit.company_keys import secret
 from hydrobit.company_keys import service as keys
@@ -25,7 +26,6 @@ from hydrobit.identity import store as identity
 from hydrobit.kit import ids
 from hydrobit.kit.instants import write_instant
 from hydrobit.storage.sqlite import SqliteStore
-from hydrobit.wire import fields
 
 PAGE = 100
 KEY_SECONDS_MAX = 10 * 365 * 86_400
@@ -55,8 +55,8 @@ for group in (company, user, key, audit):
 @company.command(name="add")
 def add_company(company_id: str, name: str, *, refuses: Refuses = None, data: Data = None) -> None:
     """Add a company with an empty ledger."""
-    chosen, named = fields.text(company_id, "the id"), fields.text(name, "the name")
-    with opened(data, must_exist=False) as store:
+    chosen, named = checked_id(company_id), checked_name(name)
+    with opened(settings(data=data), must_exist=False) as store:
         store.write(people.add_company, chosen, named, bool(refuses), ids.new_prefix(os.urandom), now(), os.urandom)
     print(f"added company {chosen}")
 
@@ -64,27 +64,27 @@ def add_company(company_id: str, name: str, *, refuses: Refuses = None, data: Da
 @company.command(name="change")
 def change_company(company_id: str, *, name: str | None = None, refuses: Refuses = None, data: Data = None) -> None:
     """Change a company's name, or whether it refuses unknown workers."""
-    named = None if name is None else fields.text(name, "the name")
+    named = None if name is None else checked_name(name)
     if named is None and refuses is None:
         raise StoreError("nothing to change; say --name, --refuses-unknown-workers or --accepts-unknown-workers")
-    with opened(data) as store:
-        store.write(people.change_company, company_id, OPERATOR, named, refuses, now(), os.urandom)
+    with opened(settings(data=data)) as store:
+        store.write(people.change_company, checked_id(company_id), OPERATOR, named, refuses, now(), os.urandom)
     print(f"changed company {company_id}")
 
 
 @company.command(name="disable")
 def disable_company(company_id: str, *, data: Data = None) -> None:
     """Refuse all of a company's users and keys within seconds; nothing of it is deleted."""
-    with opened(data) as store:
-        store.write(people.switch_company, company_id, OPERATOR, False, now(), os.urandom)
+    with opened(settings(data=data)) as store:
+        store.write(people.switch_company, checked_id(company_id), OPERATOR, False, now(), os.urandom)
     print(f"disabled company {company_id}")
 
 
 @company.command(name="enable")
 def enable_company(company_id: str, *, data: Data = None) -> None:
     """Let a company's users and keys in again."""
-    with opened(data) as store:
-        store.write(people.switch_company, company_id, OPERATOR, True, now(), os.urandom)
+    with opened(settings(data=data)) as store:
+        store.write(people.switch_company, checked_id(company_id), OPERATOR, True, now(), os.urandom)
     print(f"enabled company {company_id}")
 
 
@@ -92,7 +92,7 @@ def enable_company(company_id: str, *, data: Data = None) -> None:
 def list_companies(*, data: Data = None, as_json: AsJson = False) -> None:
     """List all companies, disabled ones too."""
     found: list[identity.Company] = []
-    with opened(data) as store:
+    with opened(settings(data=data)) as store:
         while page := store.read(identity.page_of_companies, found[-1].number if found else 0, PAGE):
             found += page
     _show(map(_company_row, found), as_json, "there is no company")
@@ -110,9 +110,9 @@ def add_user(
 ) -> None:
     """Add a user; the id is the `sub` of the user's tokens."""
     wish = reading.user_wish(user_id, name, role, email)
-    with opened(data) as store:
+    with opened(settings(data=data)) as store:
         number = number_of(store, company)
-        _, is_new = store.write(people.add_user, number, company, OPERATOR, wish, now(), os.urandom)
+        _, is_new = store.write(people.add_user, number, checked_id(company), OPERATOR, wish, now(), os.urandom)
     print(f"added user {user_id}" if is_new else f"there is this user {user_id} already")
 
 
@@ -127,7 +127,7 @@ def change_user(
 ) -> None:
     """Change a user's name, role or email."""
     change = reading.profile_change(name, role, email)
-    with opened(data) as store:
+    with opened(settings(data=data)) as store:
         store.write(people.change_user, _company_of(store, user_id), OPERATOR, user_id, change, now(), os.urandom)
     print(f"changed user {user_id}")
 
@@ -135,7 +135,7 @@ def change_user(
 @user.command(name="disable")
 def disable_user(user_id: str, *, data: Data = None) -> None:
     """Refuse a user's tokens within seconds; what the user did stays."""
-    with opened(data) as store:
+    with opened(settings(data=data)) as store:
         store.write(people.switch_user, _company_of(store, user_id), OPERATOR, user_id, False, now(), os.urandom)
     print(f"disabled user {user_id}")
 
@@ -143,7 +143,7 @@ def disable_user(user_id: str, *, data: Data = None) -> None:
 @user.command(name="enable")
 def enable_user(user_id: str, *, data: Data = None) -> None:
     """Let a user in again, in the role of before."""
-    with opened(data) as store:
+    with opened(settings(data=data)) as store:
         store.write(people.switch_user, _company_of(store, user_id), OPERATOR, user_id, True, now(), os.urandom)
     print(f"enabled user {user_id}")
 
@@ -151,7 +151,7 @@ def enable_user(user_id: str, *, data: Data = None) -> None:
 @user.command(name="list")
 def list_users(*, company: CompanyId, data: Data = None, as_json: AsJson = False) -> None:
     """List a company's users, disabled ones too."""
-    with opened(data) as store:
+    with opened(settings(data=data)) as store:
         number = number_of(store, company)
         found = _all(lambda page: store.read(identity.page_of_users, number, page, PAGE))
     _show(map(_user_row, found), as_json, "there is no user")
@@ -170,7 +170,7 @@ def add_key(
     present = now()
     until = None if expires is None else present + 1000 * seconds(expires, "--expires", KEY_SECONDS_MAX)
     wish, made = key_reading.checked(name, scope, until, present), secret.make(os.urandom)
-    with opened(data) as store:
+    with opened(settings(data=data)) as store:
         store.write(keys.add_key, number_of(store, company), OPERATOR, made, wish, present, os.urandom)
     print(made.text)
     print(f"added key {made.key_id}; keep what stands above, it is not shown again", file=sys.stderr)
@@ -179,7 +179,7 @@ def add_key(
 @key.command(name="list")
 def list_keys(*, company: CompanyId, data: Data = None, as_json: AsJson = False) -> None:
     """List a company's keys, revoked ones too, without their tokens."""
-    with opened(data) as store:
+    with opened(settings(data=data)) as store:
         number = number_of(store, company)
         found = _all(lambda page: store.read(key_store.page, number, page, PAGE))
     _show((_key_row(one, now()) for one in found), as_json, "there is no key")
@@ -188,8 +188,8 @@ def list_keys(*, company: CompanyId, data: Data = None, as_json: AsJson = False)
 @key.command(name="revoke")
 def revoke_key(key_id: str, *, company: CompanyId, data: Data = None) -> None:
     """Refuse a key for ever, within seconds."""
-    with opened(data) as store:
-        store.write(keys.revoke_key, number_of(store, company), OPERATOR, key_id, now(), os.urandom)
+    with opened(settings(data=data)) as store:
+        store.write(keys.revoke_key, number_of(store, company), OPERATOR, checked_id(key_id), now(), os.urandom)
     print(f"revoked key {key_id}")
 
 
@@ -197,7 +197,7 @@ def revoke_key(key_id: str, *, company: CompanyId, data: Data = None) -> None:
 def list_audit(*, company: CompanyId, data: Data = None, as_json: AsJson = False) -> None:
     """List who changed what in a company, latest first."""
     found: list[audit_store.Change] = []
-    with opened(data) as store:
+    with opened(settings(data=data)) as store:
         number, before = number_of(store, company), sys.maxsize
         while page := store.read(audit_store.page, number, before, PAGE):
             found += page
@@ -207,11 +207,11 @@ def list_audit(*, company: CompanyId, data: Data = None, as_json: AsJson = False
 
 def number_of(store: SqliteStore, company_id: str) -> int:
     """The store's own number of a company. Raises Refused."""
-    return store.read(people.require_company, company_id).number
+    return store.read(people.require_company, checked_id(company_id)).number
 
 
 def _company_of(store: SqliteStore, user_id: str) -> int:
-    found = store.read(identity.user, user_id)
+    found = store.read(identity.user, checked_user(user_id))
     if found is None or found.company is None:
         raise StoreError(f"there is no user {user_id}; `hydrobit user add` makes one")
     return found.company
@@ -240,7 +240,10 @@ def _show(rows: Iterable[dict[str, Any]], as_json: bool, nothing: str) -> None:
     table = Table(*shown[0])
     for row in shown:
         table.add_row(
-            *("" if cell is None else cell if isinstance(cell, str) else json.dumps(cell) for cell in row.values())
+            *(
+                Text("" if cell is None else cell if isinstance(cell, str) else json.dumps(cell))
+                for cell in row.values()
+            )
         )
     Console().print(table)
 

@@ -11,7 +11,7 @@ import msgspec
 from cyclopts import Parameter
 
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, company_number, now, opened
+from hydrobit.cli.common import Data, checked_id, company_number, now, opened, settings
 from hydrobit.errors import Refused, SettingError
 from hydrobit.storage.sqlite import SqliteStore
 
@@ -116,7 +116,7 @@ def add_sector(
     from hydrobit.wire.projects import SectorInput
 
     given = {"sectorId": sector_id, "sector_name": name, "crop": crop, "variety": variety}
-    wanted = reading.sector(project_id, _shape(SectorInput, **given, boundary=_boundary(boundary)))
+    wanted = reading.sector(checked_id(project_id), _shape(SectorInput, **given, boundary=_boundary(boundary)))
     with _authored(data, company) as (store, author):
         _, is_new = store.write(service.add_sector, author, wanted)
     print(f"added sector {sector_id}" if is_new else f"sector {sector_id} was there already")
@@ -136,7 +136,7 @@ def import_sectors(
 
     features = importing.read(_geojson(file))
     with _authored(data, company) as (store, author):
-        done = store.write(importing.add_sectors, author, project_id, features, dry_run)
+        done = store.write(importing.add_sectors, author, checked_id(project_id), features, dry_run)
     counts = f"{len(done.added)} added, {len(done.changed)} changed, {len(done.unchanged)} unchanged"
     print(f"{counts}; a dry run, nothing was stored" if dry_run else counts)
 
@@ -159,14 +159,16 @@ def _change_project(project_id: str, company: str, changes: dict[str, Any], data
     from hydrobit.projects import service
 
     with _authored(data, company) as (store, author):
-        store.write(service.change_project, author, project_id, changes)
+        store.write(service.change_project, author, checked_id(project_id), changes)
 
 
 def _change_sector(sector_id: str, company: str, project_id: str, disabled: bool, data: Path | None) -> None:
     from hydrobit.projects import service
 
     with _authored(data, company) as (store, author):
-        store.write(service.change_sector, author, project_id, sector_id, {"disabled": disabled})
+        store.write(
+            service.change_sector, author, checked_id(project_id), checked_id(sector_id), {"disabled": disabled}
+        )
 
 
 @contextmanager
@@ -175,7 +177,7 @@ def _authored(data: Path | None, company: str) -> Iterator[tuple[SqliteStore, An
     from hydrobit.audit.service import OPERATOR
     from hydrobit.projects.service import Author
 
-    with opened(data) as store:
+    with opened(settings(data=data)) as store:
         yield store, Author(company_number(store, company), OPERATOR, now(), os.urandom)
 
 

@@ -3,6 +3,7 @@
 import io
 import ipaddress
 import logging
+import os
 import socket
 import sys
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import Annotated, TextIO, cast
 from cyclopts import Parameter
 
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, now, settings
+from hydrobit.cli.common import Data, now, opened, settings
 from hydrobit.errors import SettingError, StoreError
 from hydrobit.settings import Settings
 
@@ -78,25 +79,15 @@ def add_demo_company(chosen: Settings) -> bool:
 
     Raises SettingError off loopback: its users are known to everyone.
     """
-    import os
-
-    from hydrobit import app as house
     from hydrobit.demo.company import ADMIN, COMPANY, add_demo
     from hydrobit.identity import store as identity
-    from hydrobit.kit.clock import SystemClock
-    from hydrobit.storage import directory
 
     if not _is_loopback(chosen.host):
         raise SettingError(f"the demo company is refused on {chosen.host}: use 127.0.0.1, or leave the demo out")
-    directory.prepare(chosen.data)
-    house.bring_up(chosen, SystemClock())
-    store = directory.open_store(chosen.data, busy_ms_max=chosen.store_busy_ms_max)
-    try:
+    with opened(chosen, must_exist=False) as store:
         store.write(add_demo, now(), os.urandom)
         admin = store.read(identity.user, ADMIN)
-        return admin is not None and admin.company_id == COMPANY
-    finally:
-        store.close()
+    return admin is not None and admin.company_id == COMPANY
 
 
 def log_json(chosen: Settings) -> None:

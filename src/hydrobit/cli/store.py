@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from hydrobit.cli import app
 from hydrobit.cli.common import Data, opened, settings
@@ -40,11 +41,10 @@ def operations() -> None:
 
     rows = []
     for operation in catalog.OPERATIONS:
-        file = Path(inspect.getsourcefile(operation.handler) or "").name
-        folder = Path(inspect.getsourcefile(operation.handler) or "").parent.name
-        line = inspect.getsourcelines(operation.handler)[1]
-        rows.append((operation.name, operation.http.method, operation.http.path, f"{folder}/{file}:{line}"))
-    widths = [max(len(row[place]) for row in rows) for place in range(4)]
+        file, line = Path(inspect.getfile(operation.handler)), inspect.getsourcelines(operation.handler)[1]
+        place = f"{file.parent.name}/{file.name}:{line}"
+        rows.append((operation.name, operation.http.method, operation.http.path, place))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
@@ -55,17 +55,19 @@ def openapi() -> None:
     from importlib.metadata import version
 
     from hydrobit import catalog
-    from hydrobit.publish.openapi import document
+    from hydrobit.publish.openapi import document, text
 
-    json.dump(document(catalog.OPERATIONS, version("hydrobit")), sys.stdout, indent=2, ensure_ascii=False)
-    print()
+    print(text(document(catalog.OPERATIONS, version("hydrobit"))), end="")
 
 
 @app.command
 def verify(*, data: Data = None) -> None:
     """Recompute every ledger: numbers, chain, sums and keys. Exit status 1 names the first bad entry."""
     console = Console(stderr=True)
-    with opened(data) as store, Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with (
+        opened(settings(data=data)) as store,
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
         task = progress.add_task("entries", total=None)
         try:
             sound = verify_everything(store, lambda entries: progress.advance(task, entries))
@@ -116,7 +118,7 @@ def backup(
     from hydrobit.storage import directory
 
     chosen = settings(data=data)
-    with opened(data) as store:
+    with opened(chosen) as store:
         if with_keys and not (chosen.data / directory.SIGNING_KEY).exists():
             raise StoreError(f"there is no signing key in {chosen.data} yet; leave --with-keys out")
         directory.backup(store, chosen.data, target, with_keys=with_keys)
@@ -127,11 +129,8 @@ def backup(
 def migrate(*, data: Data = None) -> None:
     """Bring the store to this release's schema. A server does it at its start, too."""
     from hydrobit import app as house
-    from hydrobit.storage import directory
 
-    chosen = settings(data=data)
-    directory.prepare(chosen.data)
-    applied = house.bring_up(chosen, SystemClock())
+    applied = house.bring_up(settings(data=data), SystemClock())
     print(f"applied: {', '.join(applied)}" if applied else "the store is up to date")
 
 
@@ -144,7 +143,7 @@ def list_held(
 ) -> None:
     """List what is held for review, oldest first."""
     lines: list[HeldLine] = []
-    with opened(data) as store:
+    with opened(settings(data=data)) as store:
         place = (0, 0)
         while page := store.read(held_after, *place, company, HELD_PAGE):
             lines += page
@@ -155,7 +154,7 @@ def list_held(
         return
     table = Table("heldId", "company", "session", "worker", "name", "units", "recorded", "received", "by")
     for line in lines:
-        table.add_row(*(str(value) for value in _held_row(line).values()))
+        table.add_row(*(Text(value) for value in _held_row(line).values()))
     Console().print(table if lines else "nothing is held")
 
 

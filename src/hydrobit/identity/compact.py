@@ -45,10 +45,10 @@ _read_claims = msgspec.json.Decoder(dict[str, Any]).decode
 def read_compact(token: str) -> Compact:
     """Take a token apart. Raises Refused(token_invalid) for anything but a signed JWT that names its key (`kid`)."""
     if len(token) > TOKEN_LENGTH_MAX:
-        raise Refused(Code.token_invalid, f"the token is longer than {TOKEN_LENGTH_MAX} characters")
+        raise Refused(Code.token_invalid, f"The token is longer than {TOKEN_LENGTH_MAX} characters.")
     parts = token.split(".")
     if len(parts) != 3:
-        raise Refused(Code.token_invalid, "the token must be a signed JWT: three parts of base64url with dots between")
+        raise Refused(Code.token_invalid, "The token must be a signed JWT: three parts of base64url with dots between.")
     try:
         header = _read_header(_bytes(parts[0]))
         claims = _read_claims(_bytes(parts[1]))
@@ -57,11 +57,11 @@ def read_compact(token: str) -> Compact:
         # The cause is left out on purpose: some causes carry a piece of the token with them, into whatever logs them.
         raise Refused(
             Code.token_invalid,
-            "the token must be a signed JWT whose header has alg and kid and whose payload is an object",
+            "The token must be a signed JWT whose header has alg and kid and whose payload is an object.",
         ) from None
     if header.crit is not msgspec.UNSET or header.b64 is not msgspec.UNSET:
         raise Refused(
-            Code.token_invalid, "the token's header demands an extension (crit or b64), and none is supported"
+            Code.token_invalid, "The token's header demands an extension (crit or b64), and none is supported."
         )
     return Compact(header, claims, token[: token.rindex(".")].encode("ascii"), signature)
 

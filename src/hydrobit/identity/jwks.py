@@ -60,7 +60,7 @@ class RemoteKeys:
             self._begin_fetch(now)
         if self._set is None:
             raise Refused(
-                Code.unavailable, "the keys of the token's issuer could not be fetched yet; send the same call again"
+                Code.unavailable, "The keys of the token's issuer could not be fetched yet; send the same call again."
             )
         key = self._set.keys.get(kid)
         return None if key is None else Trusted(key, max(self._set.stale_at, self._refetch_at))

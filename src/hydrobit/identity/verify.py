@@ -77,9 +77,9 @@ class Verifier:
         trusted = await issuer.keys.find(compact.header.kid, now)
         self._forget_withdrawn()
         if trusted is None:
-            raise Refused(Code.token_invalid, "the token is signed with a key (kid) that its issuer does not have")
+            raise Refused(Code.token_invalid, "The token is signed with a key (kid) that its issuer does not have.")
         if not trusted.key.verifies(compact.header.alg, compact.signed, compact.signature):
-            raise Refused(Code.token_invalid, "the token's signature does not fit its content and key")
+            raise Refused(Code.token_invalid, "The token's signature does not fit its content and key.")
         proof = _read_claims(compact.claims, issuer, now, self._leeway_ms)
         self._remember(token, proof, trusted.until)
         return proof
@@ -88,7 +88,7 @@ class Verifier:
         name = claims.get("iss")
         issuer = self._issuers.get(name) if isinstance(name, str) else None
         if issuer is None:
-            raise Refused(Code.token_invalid, "the token's issuer (iss) is none that this server believes")
+            raise Refused(Code.token_invalid, "The token's issuer (iss) is none that this server believes.")
         return issuer
 
     def _remember(self, token: str, proof: Proof, until: int) -> None:
@@ -124,22 +124,22 @@ def _issuers(settings: Settings, own: SigningKey | None, remote: KeySource | Non
 def _check_header(header: Header, issuer: _Issuer) -> None:
     # RFC 7515 section 4.1.9: the type is a media type in either case, whose application/ may be left out.
     if header.typ.lower().removeprefix("application/") not in issuer.types:
-        raise Refused(Code.token_invalid, "the token's type (typ) is not that of a user's access token")
+        raise Refused(Code.token_invalid, "The token's type (typ) is not that of a user's access token.")
     if header.alg not in issuer.algorithms:
-        raise Refused(Code.token_invalid, "the token's algorithm (alg) is not one that is pinned for its issuer")
+        raise Refused(Code.token_invalid, "The token's algorithm (alg) is not one that is pinned for its issuer.")
 
 
 def _read_claims(claims: dict[str, Any], issuer: _Issuer, now: int, leeway_ms: int) -> Proof:
     """The proof that the claims of a genuine token make at `now`."""
     audience = claims.get("aud")
     if issuer.audience not in (audience if isinstance(audience, list) else [audience]):
-        raise Refused(Code.token_invalid, f"the token's audience (aud) must be {issuer.audience!r}")
+        raise Refused(Code.token_invalid, f"The token's audience (aud) must be {issuer.audience!r}.")
     for name in ("nbf", "iat"):
         if name in claims and now < _instant(claims, name) - leeway_ms:
-            raise Refused(Code.token_invalid, f"the token counts only from a later time ({name}) on")
+            raise Refused(Code.token_invalid, f"The token counts only from a later time ({name}) on.")
     expires_at = _instant(claims, "exp") + leeway_ms
     if now >= expires_at:
-        raise Refused(Code.token_expired, "the token's time (exp) is over; fetch a new token")
+        raise Refused(Code.token_expired, "The token's time (exp) is over; fetch a new token.")
     return Proof(_subject(claims, issuer.subject_claim), expires_at)
 
 
@@ -147,15 +147,15 @@ def _instant(claims: dict[str, Any], name: str) -> int:
     """A NumericDate (RFC 7519, section 2) in milliseconds."""
     seconds = claims.get(name)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= LATEST // 1000:
-        raise Refused(Code.token_invalid, f"the token must have {name} as a number of seconds since 1970")
+        raise Refused(Code.token_invalid, f"The token must have {name} as a number of seconds since 1970.")
     return int(seconds * 1000)
 
 
 def _subject(claims: dict[str, Any], name: str) -> str:
     subject = claims.get(name)
     if not isinstance(subject, str) or not subject:
-        raise Refused(Code.token_invalid, f"the token must name its user as a text in {name}")
+        raise Refused(Code.token_invalid, f"The token must name its user as a text in {name}.")
     try:
         return exact(subject, SUBJECT_LENGTH_MAX)
     except ValueError as e:
-        raise Refused(Code.token_invalid, f"the token's {name} {e}") from e
+        raise Refused(Code.token_invalid, f"The token's {name} {e}.") from e

@@ -51,14 +51,6 @@ def _millionths(text: str) -> int:
         return int(rounded.scaleb(6))
 
 
-def read_whole(text: bytes) -> int:
-    """A whole number; `12.0` and `1.2e1` are whole. Raises ValueError with a sentence for the caller."""
-    amount, rest = divmod(read_amount(text), MILLION)
-    if rest:
-        raise ValueError("must be a whole number")
-    return amount
-
-
 @lru_cache(maxsize=4_096)
 def write_amount(millionths: int) -> Raw:
     """The shortest JSON number of an amount: `5`, `2.5`, `-0.000001`."""

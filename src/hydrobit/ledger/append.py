@@ -16,6 +16,9 @@ from hydrobit.storage.engine import Engine, Transaction
 LINGER_TURNS_MAX = 4
 """Turns of the event loop that a batch waits while requests keep arriving; measured to make batches larger for free."""
 
+Waiting = tuple[Sequence[Any], asyncio.Future[Sequence[Any]]]
+"""The drafts of one caller, and where their outcomes go."""
+
 
 class WriteBatch(Protocol):
     """What `records` hands to the ledger: judges and writes a whole batch in one transaction."""
@@ -45,7 +48,7 @@ class Appender:
         self._engine, self._clock, self._batch = engine, clock, batch
         self._queue_length_max, self._batch_rows_max = queue_length_max, batch_rows_max
         self._observe = observe
-        self._waiting: deque[tuple[Sequence[Any], asyncio.Future[Sequence[Any]]]] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._rows = 0
         self._arrived = asyncio.Event()
         self._stopping = False
@@ -65,7 +68,7 @@ class Appender:
         """One outcome per draft, in order, after the commit that holds them all.
 
         Raises Refused(busy) at once when the queue is full (an empty one takes any call), and whatever stopped the
-        batch otherwise: then nothing of it was written, and the same call may be sent again.
+        batch otherwise: then it may be written or not, and the same call may be sent again.
         """
         if self._stopping or self._loop is None:
             raise Refused(Code.unavailable, "The server is stopping; send the same call again.")
@@ -102,7 +105,7 @@ class Appender:
             if self._rows == before or self._rows >= self._batch_rows_max:
                 return
 
-    def _take(self) -> list[tuple[Sequence[Any], asyncio.Future[Sequence[Any]]]]:
+    def _take(self) -> list[Waiting]:
         """What fits into one transaction, in order of arrival; one caller's rows stay together."""
         taken = [self._waiting.popleft()]
         rows = len(taken[0][0])
@@ -112,7 +115,7 @@ class Appender:
         self._rows -= rows
         return taken
 
-    async def _commit(self, taken: list[tuple[Sequence[Any], asyncio.Future[Sequence[Any]]]]) -> None:
+    async def _commit(self, taken: list[Waiting]) -> None:
         drafts = taken[0][0] if len(taken) == 1 else [draft for part, _ in taken for draft in part]
         begun, now = time.perf_counter(), self._clock.now()
         try:
@@ -128,10 +131,7 @@ class Appender:
                 raise
 
 
-def _deliver(
-    taken: list[tuple[Sequence[Any], asyncio.Future[Sequence[Any]]]],
-    outcomes: Sequence[Any],
-) -> None:
+def _deliver(taken: list[Waiting], outcomes: Sequence[Any]) -> None:
     """Gives each caller its own part of the outcomes; a caller that left is passed over."""
     place = 0
     for part, future in taken:

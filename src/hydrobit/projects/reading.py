@@ -11,11 +11,9 @@ from hydrobit.projects.importing import Feature
 from hydrobit.projects.store import Bonus, Project, Sector
 from hydrobit.wire import fields
 from hydrobit.wire.projects import ProjectChange, ProjectInput, SectorChange, SectorInput, SectorsInput
-from hydrobit.wire.sessions import BonusInput
+from hydrobit.wire.sessions import HOURS_MAX, HOURS_MIN, PRICE_MAX, UNIT_LENGTH_MAX, BonusInput
 
-PRICE_MAX = 1_000_000
-HOURS_MIN, HOURS_MAX, HOURS_USUAL = 1, 72, 12
-UNIT_LENGTH_MAX = 50
+HOURS_USUAL = 12
 UNIT_USUAL = "box"
 BOUNDARY_BYTES_MAX = 1024 * 1024
 FILE_BYTES_MAX = 8 * 1024 * 1024

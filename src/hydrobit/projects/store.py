@@ -1,5 +1,7 @@
 """Queries of projects and sectors in, values out."""
 
+from typing import Any
+
 import msgspec
 
 from hydrobit.storage import queries
@@ -47,6 +49,17 @@ class Sector(msgspec.Struct, frozen=True):
     variety: str | None = None
     boundary: str | None = None
     disabled: bool = False
+
+
+def bonus_of(*columns: Any) -> Bonus | None:
+    """A bonus from its three columns; where all of them are null there is none."""
+    return None if columns == (None, None, None) else Bonus(*columns)
+
+
+def bonus_columns(bonus: Bonus | None) -> dict[str, object]:
+    """The three columns of a bonus, by the names of their parameters."""
+    type, value, note = (bonus.type, bonus.value, bonus.note) if bonus else (None, None, None)
+    return {"bonus_type": type, "bonus_value": value, "bonus_note": note}
 
 
 def project(tx: Transaction, company: int, project_id: str) -> Project | None:
@@ -133,20 +146,14 @@ def project_boundaries(tx: Transaction, company: int) -> list[tuple[str, str]]:
 
 
 def _project(row: Row) -> Project:
-    identity, name, zone, unit, price, bonus_type, bonus_value, bonus_note, hours, boundary, disabled = row
-    bonus = Bonus(bonus_type, bonus_value, bonus_note) if bonus_type else None
-    return Project(identity, name, zone, unit, price, bonus, hours, boundary, bool(disabled))
+    identity, name, zone, unit, price, *bonus, hours, boundary, disabled = row
+    return Project(identity, name, zone, unit, price, bonus_of(*bonus), hours, boundary, bool(disabled))
 
 
 def _columns_of_project(project: Project) -> dict[str, object]:
     columns: dict[str, object] = msgspec.structs.asdict(project)
     del columns["bonus"]
-    bonus = project.bonus
-    return columns | {
-        "bonus_type": bonus.type if bonus else None,
-        "bonus_value": bonus.value if bonus else None,
-        "bonus_note": bonus.note if bonus else None,
-    }
+    return columns | bonus_columns(project.bonus)
 
 
 def _sector(row: Row) -> Sector:

@@ -42,6 +42,7 @@ REFUSALS: dict[int, Refusal] = {
 
 _OF_EVERY_CALL = {
     Code.invalid_value,  # the query of any path is read
+    Code.invalid_json,  # and a body that nobody asked for is unpacked
     Code.token_missing,
     Code.token_invalid,
     Code.token_expired,
@@ -52,10 +53,11 @@ _OF_EVERY_CALL = {
     Code.unsupported_content_type,
     Code.headers_too_large,
     Code.internal,
+    Code.busy,  # also while too many large bodies are under way
     Code.too_many_connections,
     Code.unavailable,
 }
-_OF_A_BODY = {Code.invalid_json, Code.missing_field, Code.wrong_type}
+_OF_A_BODY = {Code.missing_field, Code.wrong_type}
 
 
 def codes(operation: Operation) -> tuple[Code, ...]:

@@ -28,6 +28,8 @@ from hydrobit.storage.engine import Transaction
 Draft = RecordDraft | VoidDraft
 NAMES_REMEMBERED_MAX = 100_000
 RECORD = int(Kind.record)
+SUM_MAX = 2**63 - 1
+"""The greatest sum, in millionths, that the store can hold."""
 Name = tuple[int, str, str]
 """Company, workerId, name."""
 
@@ -125,6 +127,8 @@ class _CompanyBatch:
     def _insert_all(self, drafts: Sequence[Draft]) -> list[Recorded]:
         """Inserts all at once; nothing at all when one of them is known or repeated."""
         head = self._head
+        if head.units + sum(draft.units for draft in drafts if type(draft) is RecordDraft) > SUM_MAX:
+            return []  # one by one tells which of them is too much, and spares the others
         before, names_before = head.copy(), len(self._new_names)
         try:
             with self._tx.savepoint():
@@ -161,6 +165,8 @@ class _CompanyBatch:
             raise self._after_close(draft, standing, ended_at)
         self._refuse_unknown_worker(draft)
         self._refuse_used_device_seq(draft)
+        if self._head.units + draft.units > SUM_MAX:
+            raise Refused(Code.invalid_value, "units would overflow the company's sum.", field="units")
         ledger.insert(self._tx, [self._row(draft)])
         return Recorded(ids.record_id(self._head.prefix, self._head.seq), False)
 
@@ -265,14 +271,14 @@ class _CompanyBatch:
 
     def _void(self, draft: VoidDraft) -> Recorded:
         entry = movement(self._tx, draft.company, draft.record_id)
-        if entry.kind == Kind.void:
-            raise Refused(Code.record_is_void, f"{draft.record_id} is itself a void.", field="recordId")
         repeat = ledger.void_of(self._tx, draft.company, entry.seq)
         if repeat is not None:
             return Recorded(repeat.public_id, True)
         standing = session_store.standing_by_no(self._tx, draft.company, entry.session_no, draft.actor, self._now)
         if standing is None or not standing.may_write:
             raise Refused(Code.not_owner, "Only the user who opened the session may void its records.")
+        if entry.kind == Kind.void:
+            raise Refused(Code.record_is_void, f"{draft.record_id} is itself a void.", field="recordId")
         ended_at = standing.ended_at(self._now)
         if ended_at is not None:
             raise sessions.closed(ended_at, "its records stand")

@@ -8,10 +8,11 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from hydrobit.errors import CATALOGUE, Code, Refused
+from hydrobit.kit import canonical
 from hydrobit.kit.amounts import write_amount
 from hydrobit.kit.ids import WORKER_ID_LENGTH as STORED_WORKER_ID_LENGTH
 from hydrobit.kit.instants import write_instant
-from hydrobit.operation import ANYONE, WRITERS, Call, Context, Http, Operation, Parameter, Repeat, Reply
+from hydrobit.operation import ANYONE, WRITERS, Call, Context, Http, Operation, Parameter, Repeat, Reply, Source
 from hydrobit.records import reading, service
 from hydrobit.records.batch import Outcome, Recorded
 from hydrobit.records.reading import RecordDraft, VoidDraft
@@ -45,12 +46,10 @@ _event_id = msgspec.json.Decoder(EventId)
 
 
 async def create(context: Context, call: Call) -> Reply:
-    draft = _draft(context, call, call.body)
+    draft = _draft(context, call, call.body, call.source)
     if len(draft.worker_id) == STORED_WORKER_ID_LENGTH:
         (draft,) = await _with_business_ids(context, [draft])
-    (outcome,) = await context.appender.append((draft,))
-    if isinstance(outcome, Refused):
-        raise outcome
+    outcome = _recorded(*await context.appender.append((draft,)))
     data = RecordCreatedData(payloadPreview=_preview(draft, outcome), idempotent=outcome.replay)
     return Reply(200 if outcome.replay else 201, RecordCreated(data=data, ignored=list(call.ignored) or UNSET))
 
@@ -84,11 +83,9 @@ async def void(context: Context, call: Call) -> Reply:
         call.source,
         call.path["recordId"],
         fields.text(call.body.reason, "reason", fields.NOTE_LENGTH_MAX),
-        context.random(16),
+        context.random(canonical.SALT_BYTES),
     )
-    (outcome,) = await context.appender.append((draft,))
-    if isinstance(outcome, Refused):
-        raise outcome
+    outcome = _recorded(*await context.appender.append((draft,)))
     preview = VoidPreview(
         recordId=outcome.record_id, voidOf=draft.record_id, idempotent=True if outcome.replay else UNSET
     )
@@ -128,31 +125,32 @@ async def _with_business_ids(context: Context, drafts: list[RecordDraft]) -> lis
     ]
 
 
-def _draft(context: Context, call: Call, body: RecordInput | BulkRecordInput) -> RecordDraft:
+def _recorded(outcome: Outcome) -> Recorded:
+    """What became of a single draft. Raises Refused."""
+    if isinstance(outcome, Refused):
+        raise outcome
+    return outcome
+
+
+def _draft(context: Context, call: Call, body: RecordInput | BulkRecordInput, source: Source) -> RecordDraft:
     return reading.record(
         body,
         call.caller.company,
         call.caller.user_id,
-        call.source,
+        source,
         call.now,
         context.settings.clock_ahead_hours_max,
         context.random,
     )
 
 
-class _Element:
+class _Element(msgspec.Struct, frozen=True):
     """One element of a bulk call: a draft, or why it is none."""
 
-    __slots__ = ("client_event_id", "draft", "ignored", "refused")
-
-    def __init__(
-        self,
-        draft: RecordDraft | None,
-        refused: Refused | None,
-        client_event_id: str | None,
-        ignored: tuple[str, ...] = (),
-    ) -> None:
-        self.draft, self.refused, self.client_event_id, self.ignored = draft, refused, client_event_id, ignored
+    draft: RecordDraft | None
+    refused: Refused | None
+    client_event_id: str | None
+    ignored: tuple[str, ...] = ()
 
     def of(self, draft: RecordDraft) -> "_Element":
         """The same element with another draft."""
@@ -166,7 +164,7 @@ def _read_element(context: Context, call: Call, element: Raw) -> _Element:
         client_event_id = body.clientEventId
         if body.auth0Id and body.auth0Id != call.caller.user_id:
             raise Refused(Code.caller_mismatch, "auth0Id is not the token's user.", field="auth0Id")
-        return _Element(_draft(context, call, body), None, client_event_id, ignored)
+        return _Element(_draft(context, call, body, Source.bulk), None, client_event_id, ignored)
     except Refused as refused:
         return _Element(None, refused, client_event_id or _event_id_of(element))
 
@@ -230,12 +228,6 @@ def _preview(draft: RecordDraft, outcome: Recorded) -> RecordPreview:
 
 TAG = "Production Records"
 RECORD_ID = Parameter("recordId", "path", True, "rec_1234567890abcdef")
-WRITE_ERRORS = (
-    Code.session_not_found,
-    Code.not_owner,
-    Code.session_closed,
-    Code.busy,
-)
 _EVENT = {
     "sessionId": "6507f1e3c9d8e2a4b1f9c3d5",
     "workerId": "JS0315",
@@ -271,7 +263,9 @@ OPERATIONS = (
         roles=WRITERS,
         repeat=Repeat.by_key,
         errors=(
-            *WRITE_ERRORS,
+            Code.session_not_found,
+            Code.not_owner,
+            Code.session_closed,
             Code.idempotency_conflict,
             Code.clock_ahead,
             Code.device_seq_used,
@@ -297,7 +291,7 @@ OPERATIONS = (
         answer=BulkOutcome,
         roles=WRITERS,
         repeat=Repeat.by_key,
-        errors=(Code.too_many_records, Code.busy),
+        errors=(Code.too_many_records,),
         body_limit="bulk_body_bytes_max",
         request_examples={
             "twoEvents": {
@@ -378,7 +372,7 @@ OPERATIONS = (
         answer=VoidEnvelope,
         roles=WRITERS,
         repeat=Repeat.by_state,
-        errors=(Code.record_not_found, Code.not_owner, Code.session_closed, Code.record_is_void, Code.busy),
+        errors=(Code.record_not_found, Code.not_owner, Code.session_closed, Code.record_is_void),
         parameters=(RECORD_ID,),
         request_examples={"duplicate": {"auth0Id": "user_123456789", "reason": "Duplicate entry"}},
         answer_examples={

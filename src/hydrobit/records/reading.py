@@ -5,14 +5,14 @@ from functools import lru_cache
 
 import msgspec
 
-from hydrobit.errors import Code, Refused
+from hydrobit.errors import Refused
 from hydrobit.kit import canonical
 from hydrobit.kit.amounts import MILLION
-from hydrobit.kit.instants import HOUR_MS, write_instant
+from hydrobit.kit.instants import HOUR_MS
+from hydrobit.sessions.reading import clock_ahead
 from hydrobit.wire import fields
-from hydrobit.wire.records import BulkRecordInput, RecordInput
+from hydrobit.wire.records import UNITS_MAX, BulkRecordInput, RecordInput
 
-UNITS_MAX = 1_000_000
 DEFAULT_UNITS = MILLION
 DEVICE_SEQ_MAX = 2**53 - 1
 EVIDENCE_BYTES_MAX = 4_096
@@ -75,7 +75,7 @@ def record(
     """The draft of one count. Raises Refused naming the field."""
     recorded_at = fields.instant(body.recordedAtUtc, "recordedAtUtc")
     if recorded_at > now + ahead_hours_max * HOUR_MS:
-        raise _clock_ahead(ahead_hours_max, now)
+        raise clock_ahead("recordedAtUtc", ahead_hours_max, now)
     evidence = None if body.evidence is fields.NOTHING else _evidence(body.evidence)
     session_id = fields.session_id(body.sessionId)
     worker_id = fields.worker_id(body.workerId)
@@ -126,12 +126,3 @@ def _evidence(raw: msgspec.Raw) -> str | None:
     if fields.left_out(raw):
         return None
     return canonical.json_text(fields.open_object(raw, "evidence", EVIDENCE_BYTES_MAX))
-
-
-def _clock_ahead(ahead_hours_max: int, now: int) -> Refused:
-    return Refused(
-        Code.clock_ahead,
-        f"recordedAtUtc lies more than {ahead_hours_max} hours ahead of the server's clock.",
-        field="recordedAtUtc",
-        serverTime=write_instant(now),
-    )

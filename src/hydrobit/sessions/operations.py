@@ -4,7 +4,7 @@ from msgspec import UNSET
 
 from hydrobit.errors import Code
 from hydrobit.job import Job
-from hydrobit.kit import instants
+from hydrobit.kit import canonical, instants
 from hydrobit.kit.amounts import write_amount
 from hydrobit.kit.instants import write_instant
 from hydrobit.ledger.entry import SYSTEM
@@ -35,13 +35,11 @@ from hydrobit.wire.sessions import (
     WorkerUnits,
 )
 
-SALT_BYTES = 16
-
 
 async def open_session(context: Context, call: Call) -> Reply:
     opening = reading.opening(call.body, call.now, context.settings.clock_ahead_hours_max)
     view, is_new = await context.engine.write(
-        service.open_session, call.caller, opening, call.source, call.now, context.random(SALT_BYTES)
+        service.open_session, call.caller, opening, call.source, call.now, context.random(canonical.SALT_BYTES)
     )
     return Reply(
         201 if is_new else 200, SessionEnvelope(data=_session(call, view), ignored=list(call.ignored) or UNSET)
@@ -71,7 +69,7 @@ async def change_session(context: Context, call: Call) -> Reply:
         change,
         call.source,
         call.now,
-        context.random(SALT_BYTES),
+        context.random(canonical.SALT_BYTES),
     )
     return Reply(200, SessionUpdatedEnvelope(data=SessionUpdated(updated=True), ignored=list(call.ignored) or UNSET))
 
@@ -98,12 +96,14 @@ async def close_session(context: Context, call: Call) -> Reply:
         notes,
         call.source,
         call.now,
-        context.random(SALT_BYTES),
+        context.random(canonical.SALT_BYTES),
     )
+    closed_at = view.session.ended_at(call.now)
+    assert closed_at is not None, "a close was written"
     data = SessionClosed(
         sessionId=view.session.session_id,
         status="closed",
-        closedAt=write_instant(view.session.closed_at or view.session.expires_at),
+        closedAt=write_instant(closed_at),
         totalUnits=write_amount(view.total),
         heldCount=view.held_count,
         workers=_workers(view.workers or ()),
@@ -112,12 +112,16 @@ async def close_session(context: Context, call: Call) -> Reply:
 
 
 async def close_expired(context: Context) -> int:
-    return await context.engine.write(service.close_expired, context.clock.now())
+    """One session a transaction: many end at the same time, and none of them may hold the writer for all."""
+    written, now = 0, context.clock.now()
+    while await context.engine.write(service.close_one_expired, now):
+        written += 1
+    return written
 
 
 def _session(call: Call, view: SessionView) -> Session:
-    session, is_open = view.session, view.session.is_open(call.now)
-    closed_at = None if is_open else session.closed_at or session.expires_at
+    session, closed_at = view.session, view.session.ended_at(call.now)
+    is_open = closed_at is None
     return Session(
         sessionId=session.session_id,
         companyId=call.caller.company_id,

@@ -47,18 +47,17 @@ where company = :company and opened_by = :user_id and (cast(:day as text) is nul
         or case when closed_at is null and expires_at > :now then 'open' else 'closed' end = :status
     )
 
--- name: expired_companies
--- Who has sessions whose time ran out and whose close is not written yet.
-select distinct company from session where closed_at is null and expires_at <= :now order by company limit 1000
+-- name: company_with_expired
+select company from session where closed_at is null and expires_at <= :now order by company limit 1
 
--- name: expired_sessions
+-- name: expired_session
 select company, session_no, session_id, local_id, project_id, sector_id, sector_name, timezone, day, opened_at,
     opened_received_at, opened_by, max_duration_hours, expires_at, note_digest, closed_at, closed_by, closed_reason,
     closed_seq, final_note_digest
 from session
 where company = :company and closed_at is null and expires_at <= :now
 order by expires_at, session_no
-limit 100
+limit 1
 
 -- name: insert_session
 insert into session (

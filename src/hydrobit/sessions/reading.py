@@ -5,10 +5,9 @@ import msgspec
 from hydrobit.errors import Code, Refused
 from hydrobit.kit.instants import HOUR_MS, write_instant
 from hydrobit.projects import reading as defaults
-from hydrobit.projects.reading import UNIT_LENGTH_MAX
 from hydrobit.projects.store import Bonus
 from hydrobit.wire import fields
-from hydrobit.wire.sessions import Session, SessionChange, SessionInput
+from hydrobit.wire.sessions import UNIT_LENGTH_MAX, Session, SessionChange, SessionInput
 
 
 class Opening(msgspec.Struct, frozen=True):

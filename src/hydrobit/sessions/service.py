@@ -15,6 +15,7 @@ from hydrobit.ledger import store as ledger
 from hydrobit.ledger.entry import SYSTEM, Head, Kind, Source
 from hydrobit.operation import Caller
 from hydrobit.projects import service as projects
+from hydrobit.projects.store import Project
 from hydrobit.sessions import store
 from hydrobit.sessions.reading import Change, Opening
 from hydrobit.sessions.store import Session, Terms
@@ -52,30 +53,17 @@ def open_session(
     standing = store.open_at(tx, caller.company, opening.project_id, day, opening.sector_id)
     if standing is not None:
         _make_way(tx, head, standing, caller, now)
-    hours = opening.max_duration_hours or project.max_duration_hours
     terms = Terms(
         sampling_unit=opening.sampling_unit or project.sampling_unit,
         price=project.price if opening.price is None else opening.price,
         bonus=opening.bonus or project.bonus,
     )
-    session = Session(
-        company=caller.company,
-        session_no=head.seq + 1,
-        session_id=ids.session_id(opening.opened_at, head.prefix, head.seq + 1),
-        local_id=opening.local_id,
-        project_id=opening.project_id,
-        sector_id=opening.sector_id,
-        sector_name=opening.sector_name,
-        timezone=project.timezone,
-        day=day,
-        opened_at=opening.opened_at,
-        opened_received_at=now,
-        opened_by=caller.user_id,
-        max_duration_hours=hours,
-        expires_at=_end(opening.opened_at, now, hours),
-        note_digest=ledger.add_personal(tx, caller.company, salt, opening.notes) if opening.notes else None,
+    note = ledger.add_personal(tx, caller.company, salt, opening.notes) if opening.notes else None
+    session = _new_session(head, caller, opening, project, day, now, note)
+    facts = _opened_facts(session, terms)
+    _write(
+        tx, head, session, Kind.session_opened, caller.user_id, source, now, facts, note, recorded_at=session.opened_at
     )
-    _write(tx, head, session, Kind.session_opened, caller.user_id, source, now, _opened_facts(session, terms))
     store.insert(tx, session)
     store.add_terms(tx, session, session.session_no, terms, caller.user_id, now)
     return view(tx, session), True
@@ -163,15 +151,16 @@ def close_session(
     return view(tx, _owned(tx, caller, session_id), with_workers=True)
 
 
-def close_expired(tx: Transaction, now: int) -> int:
-    """Writes the close of sessions whose time ran out, and returns how many; it may run again at any time."""
-    written = 0
-    for company in store.expired_companies(tx, now):
-        head = ledger.lock_head(tx, company)
-        for session in store.expired(tx, company, now):
-            write_expiry(tx, head, session, now)
-            written += 1
-    return written
+def close_one_expired(tx: Transaction, now: int) -> bool:
+    """Writes the close of one session whose time ran out; False when there is none. It may run again at any time."""
+    company = store.company_with_expired(tx, now)
+    if company is None:
+        return False
+    head = ledger.lock_head(tx, company)
+    session = store.expired(tx, company, now)
+    if session is not None:
+        write_expiry(tx, head, session, now)
+    return True
 
 
 def write_expiry(tx: Transaction, head: Head, session: Session, now: int) -> None:
@@ -195,8 +184,9 @@ def view(tx: Transaction, session: Session, *, with_workers: bool = False) -> Se
 
 def require_open(session: Session, now: int) -> None:
     """Raises Refused, session_closed."""
-    if not session.is_open(now):
-        raise closed(session.closed_at or session.expires_at, session.closed_reason or "expired")
+    ended_at = session.ended_at(now)
+    if ended_at is not None:
+        raise closed(ended_at, session.closed_reason or "expired")
 
 
 def closed(closed_at: int, reason: str, **extra: object) -> Refused:
@@ -218,6 +208,30 @@ def _owned(tx: Transaction, caller: Caller, session_id: str) -> Session:
     return session
 
 
+def _new_session(
+    head: Head, caller: Caller, opening: Opening, project: Project, day: str, now: int, note: bytes | None
+) -> Session:
+    """The session that the head's next entry opens."""
+    hours = opening.max_duration_hours or project.max_duration_hours
+    return Session(
+        company=caller.company,
+        session_no=head.seq + 1,
+        session_id=ids.session_id(opening.opened_at, head.prefix, head.seq + 1),
+        local_id=opening.local_id,
+        project_id=opening.project_id,
+        sector_id=opening.sector_id,
+        sector_name=opening.sector_name,
+        timezone=project.timezone,
+        day=day,
+        opened_at=opening.opened_at,
+        opened_received_at=now,
+        opened_by=caller.user_id,
+        max_duration_hours=hours,
+        expires_at=_end(opening.opened_at, now, hours),
+        note_digest=note,
+    )
+
+
 def _make_way(tx: Transaction, head: Head, standing: Session, caller: Caller, now: int) -> None:
     """Writes the expiry of a session that stands in the way; refuses while that one is open."""
     if not standing.is_open(now):
@@ -234,15 +248,14 @@ def _make_way(tx: Transaction, head: Head, standing: Session, caller: Caller, no
 
 def _same_opening(known: Session, caller: Caller, opening: Opening) -> None:
     """A localId means one opening for ever. Raises Refused, idempotency_conflict, naming what differs."""
+    if known.opened_by != caller.user_id:
+        raise Refused(Code.idempotency_conflict, "Another user opened a session with this localId.", field="localId")
     pairs = {
-        "auth0Id": (known.opened_by, caller.user_id),
         "projectId": (known.project_id, opening.project_id),
         "sectorId": (known.sector_id, opening.sector_id),
         "openedAt": (write_instant(known.opened_at), write_instant(opening.opened_at)),
     }
     differing = [f"{name}: stored {old}, sent {new}" for name, (old, new) in pairs.items() if old != new]
-    if known.opened_by != caller.user_id:
-        raise Refused(Code.idempotency_conflict, "Another user opened a session with this localId.", field="localId")
     if differing:
         raise Refused(
             Code.idempotency_conflict,
@@ -284,15 +297,17 @@ def _write(
     now: int,
     facts: dict[str, Any],
     note: bytes | None = None,
+    recorded_at: int | None = None,
 ) -> None:
+    """Appends what happened to a session. It was done now, unless `recorded_at` says otherwise."""
     row = head.next_row(
         kind,
         session.session_no,
         actor=actor,
         source=source,
-        recorded_at=session.opened_at if kind == Kind.session_opened else now,
+        recorded_at=now if recorded_at is None else recorded_at,
         received_at=now,
-        note_digest=session.note_digest if kind == Kind.session_opened else note,
+        note_digest=note,
         facts=canonical.json_text(facts),
     )
     ledger.insert(tx, [row])
@@ -300,10 +315,10 @@ def _write(
 
 
 def _opened_facts(session: Session, terms: Terms) -> dict[str, Any]:
-    facts: dict[str, Any] = msgspec.to_builtins(
-        {name: getattr(session, name) for name in session.__struct_fields__[2:14]}
-    )
-    return facts | {"terms": msgspec.to_builtins(terms)}
+    """What an opening fixed, as far as the entry has no column for it."""
+    in_columns = ("company", "session_no", "note_digest")
+    fixed = {name: getattr(session, name) for name in store.OPENING_COLUMNS if name not in in_columns}
+    return fixed | {"terms": msgspec.to_builtins(terms)}
 
 
 def _end(opened_at: int, received_at: int, hours: int) -> int:

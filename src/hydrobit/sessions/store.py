@@ -2,12 +2,13 @@
 
 import msgspec
 
-from hydrobit.projects.store import Bonus
+from hydrobit.projects.store import Bonus, bonus_columns, bonus_of
 from hydrobit.storage import queries
 from hydrobit.storage.engine import Row, Transaction
 
 sql = queries.load("hydrobit.sessions")
 
+OPENING_COLUMNS = sql.insert_session.names
 OPENER_WRITES_FROM = 0
 """The opener may write from the beginning of time, so that a clock set back locks nobody out."""
 
@@ -36,8 +37,12 @@ class Session(msgspec.Struct, frozen=True):
     closed_seq: int | None = None
     final_note_digest: bytes | None = None
 
+    def ended_at(self, now: int) -> int | None:
+        """The instant of its close, written or not; None while it is open."""
+        return _ended_at(self.closed_at, self.expires_at, now)
+
     def is_open(self, now: int) -> bool:
-        return self.closed_at is None and now < self.expires_at
+        return self.ended_at(now) is None
 
     def has_expired(self, now: int) -> bool:
         """True when its time ran out, written or not, and nobody closed it before."""
@@ -53,10 +58,8 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     may_write: int
 
     def ended_at(self, now: int) -> int | None:
-        """The instant of its close; None while it is open."""
-        if self.closed_at is not None:
-            return self.closed_at
-        return self.expires_at if now >= self.expires_at else None
+        """The instant of its close, written or not; None while it is open."""
+        return _ended_at(self.closed_at, self.expires_at, now)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -121,18 +124,20 @@ def of_user(
     return (total[0] if total else 0), [Session(*row) for row in rows]
 
 
-def expired_companies(tx: Transaction, now: int) -> list[int]:
-    return [row[0] for row in tx.all(sql.expired_companies, now=now)]
+def company_with_expired(tx: Transaction, now: int) -> int | None:
+    """A company with a session whose time ran out and whose close is not written."""
+    row = tx.one(sql.company_with_expired, now=now)
+    return row[0] if row else None
 
 
-def expired(tx: Transaction, company: int, now: int) -> list[Session]:
-    """Up to 100 sessions whose time ran out and whose close is not written."""
-    return [Session(*row) for row in tx.all(sql.expired_sessions, company=company, now=now)]
+def expired(tx: Transaction, company: int, now: int) -> Session | None:
+    """The session of a company whose time ran out first and whose close is not written."""
+    return _session(tx.one(sql.expired_session, company=company, now=now))
 
 
 def insert(tx: Transaction, session: Session) -> None:
     """Raises Duplicate when the place is taken or the localId known."""
-    columns = {name: getattr(session, name) for name in sql.insert_session.names}
+    columns = {name: getattr(session, name) for name in OPENING_COLUMNS}
     tx.run(sql.insert_session, **columns)
     tx.run(
         sql.add_writer,
@@ -181,11 +186,9 @@ def add_terms(tx: Transaction, session: Session, seq: int, terms: Terms, by: str
         seq=seq,
         sampling_unit=terms.sampling_unit,
         price=terms.price,
-        bonus_type=terms.bonus.type if terms.bonus else None,
-        bonus_value=terms.bonus.value if terms.bonus else None,
-        bonus_note=terms.bonus.note if terms.bonus else None,
         set_by=by,
         set_at=now,
+        **bonus_columns(terms.bonus),
     )
 
 
@@ -193,14 +196,14 @@ def terms(tx: Transaction, session: Session) -> Terms:
     """The last agreed terms; they value the whole session."""
     row = tx.one(sql.last_terms, company=session.company, session_no=session.session_no)
     assert row is not None, "a session is opened with its terms"
-    unit, price, bonus_type, bonus_value, bonus_note = row
-    return Terms(unit, price, Bonus(bonus_type, bonus_value, bonus_note) if bonus_type else None)
+    unit, price, *bonus = row
+    return Terms(unit, price, bonus_of(*bonus))
 
 
 def all_terms(tx: Transaction, company: int, session_no: int) -> list[AgreedTerms]:
     """Every agreement of a session, oldest first."""
     return [
-        AgreedTerms(seq, Terms(unit, price, None if bonus == [None] * 3 else Bonus(*bonus)), by, at)
+        AgreedTerms(seq, Terms(unit, price, bonus_of(*bonus)), by, at)
         for seq, unit, price, *bonus, by, at in tx.all(sql.all_terms, company=company, session_no=session_no)
     ]
 
@@ -227,3 +230,9 @@ def held_count(tx: Transaction, company: int, session_no: int) -> int:
 
 def _session(row: Row | None) -> Session | None:
     return Session(*row) if row else None
+
+
+def _ended_at(closed_at: int | None, expires_at: int, now: int) -> int | None:
+    if closed_at is not None:
+        return closed_at
+    return expires_at if now >= expires_at else None

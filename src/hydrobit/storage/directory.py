@@ -51,10 +51,8 @@ def open_store(path: Path, *, busy_ms_max: int, checkpoints: bool = False) -> Sq
     return SqliteStore(prepare(path) / DATABASE, busy_ms_max=busy_ms_max, checkpoints=checkpoints)
 
 
-def bring_up(
-    tx: Transaction, now: int, begin_life: Callable[[Transaction, int], None] | None = None
-) -> list[Migration]:
-    """Migrates the store; with `begin_life`, which gives every company a new id prefix, a backup becomes a store.
+def bring_up(tx: Transaction, now: int, on_backup: Callable[[Transaction, int], None] | None = None) -> list[Migration]:
+    """Migrates the store; after `on_backup`, which gives every company a new id prefix, a backup is one no more.
 
     Only a server hands it over: what merely looks at a backup must leave it one, or two stores restored from it would
     give the same ids.
@@ -63,8 +61,8 @@ def bring_up(
     row = tx.one(_STORE)
     if row is None:
         tx.run(_ADD_STORE, now=now)
-    elif row[0] and begin_life is not None:
-        begin_life(tx, now)
+    elif row[0] and on_backup is not None:
+        on_backup(tx, now)
         tx.run(_MARK_STORE)
     return applied
 

@@ -93,7 +93,7 @@ class SqliteStore:
         if sqlite3.sqlite_version_info < VERSION_MIN:
             raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; 3.37 or newer is needed")
         self._connection = connect(path, busy_ms_max)
-        _configure_writer(self._connection, checkpoints)
+        configure_writer(self._connection, checkpoints)
 
     def write(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         """Runs the unit in a transaction that holds the write lock from its beginning. Durable when it returns."""
@@ -160,7 +160,8 @@ def connect(path: Path | str, busy_ms_max: int, *, read_only: bool = False) -> s
         raise StoreError(f"the store {path} cannot be opened: {e}") from e
 
 
-def _configure_writer(connection: sqlite3.Connection, checkpoints: bool) -> None:
+def configure_writer(connection: sqlite3.Connection, checkpoints: bool) -> None:
+    """Makes a connection the writer's: what it commits is durable. Raises StoreError for a file that is no store."""
     try:
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")

@@ -68,7 +68,8 @@ class Dispatcher:
     def refuse(self, refused: Refused, request_id: str, operation: str) -> Reply:
         """The reply that tells a refusal."""
         if refused.status < 500:
-            log.debug("refused", operation=operation, request_id=request_id, code=refused.code, detail=refused.detail)
+            # The detail stays out: it may quote what was sent.
+            log.debug("refused", operation=operation, request_id=request_id, code=refused.code)
         return Reply(refused.status, envelope.error(refused, request_id))
 
     async def _handle(

@@ -21,6 +21,8 @@ from hydrobit.wire.fields import (
     said,
 )
 
+UNITS_MAX = 1_000_000
+
 WorkerId = Annotated[
     str,
     said(
@@ -34,11 +36,12 @@ WorkerId = Annotated[
 WorkerName = Annotated[
     str, said("Evidence as captured: a repeat may bring another spelling.", example="John Smith", **NAME)
 ]
-Units = number("At most 6 decimals.", example=5, minimum=0, maximum=1_000_000, default=1)
+Units = number("At most 6 decimals.", example=5, minimum=0, maximum=UNITS_MAX, default=1)
 RecordedAt = Annotated[str, said(example="2025-10-19T14:30:00.000Z", format="date-time")]
 ClientEventId = Annotated[str, said("The client's id for this event.", example="evt_1234567890abcdef", **KEY)]
 OwnKey = Annotated[str, said("The client's own key.", example="mobile-app-key-timestamp-123456", **KEY)]
 DeviceId = Annotated[str, said("The device that counted; needed beside `deviceSeq`.", maxLength=NAME["maxLength"])]
+SentAt = Annotated[str, said("The device's clock at sending.", format="date-time")]
 DeviceSeq = number("The device's own gap-free number of the event.", type="integer", minimum=1)
 Evidence = Meta(
     extra_json_schema={
@@ -63,7 +66,7 @@ class BulkRecordInput(Struct):
     auth0Id: Annotated[str, said("Not needed here; if sent, it has to be the caller.")] | None = None
     deviceId: DeviceId | None = None
     deviceSeq: Annotated[Raw, DeviceSeq] = field(default_factory=nothing)
-    sentAtUtc: Annotated[str, said("The device's clock at sending.", format="date-time")] | None = None
+    sentAtUtc: SentAt | None = None
     evidence: Annotated[Raw, Evidence] = field(default_factory=nothing)
 
 
@@ -86,7 +89,7 @@ class RecordInput(Struct):
     idempotencyKey: OwnKey | None = None
     deviceId: DeviceId | None = None
     deviceSeq: Annotated[Raw, DeviceSeq] = field(default_factory=nothing)
-    sentAtUtc: Annotated[str, said("The device's clock at sending.", format="date-time")] | None = None
+    sentAtUtc: SentAt | None = None
     evidence: Annotated[Raw, Evidence] = field(default_factory=nothing)
 
 

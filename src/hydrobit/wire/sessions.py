@@ -20,7 +20,9 @@ from hydrobit.wire.fields import (
 )
 
 PRICE_MAX = 1_000_000
-UNIT: dict[str, Any] = {"maxLength": 50}
+HOURS_MIN, HOURS_MAX = 1, 72
+UNIT_LENGTH_MAX = 50
+UNIT: dict[str, Any] = {"maxLength": UNIT_LENGTH_MAX}
 
 _BONUS: dict[str, Any] = {
     "title": "Bonus",
@@ -70,8 +72,8 @@ class SessionInput(Struct):
             "Greatest length in hours; the project's value when left out, else 12.",
             example=12,
             type="integer",
-            minimum=1,
-            maximum=72,
+            minimum=HOURS_MIN,
+            maximum=HOURS_MAX,
             default=12,
         ),
     ] = field(default_factory=nothing)
@@ -103,7 +105,7 @@ class SessionExtension(Struct):
 
     auth0Id: Auth0Id
     maxDurationHours: Annotated[
-        Raw, number("New greatest length in hours.", example=18, type="integer", minimum=1, maximum=72)
+        Raw, number("New greatest length in hours.", example=18, type="integer", minimum=HOURS_MIN, maximum=HOURS_MAX)
     ]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hydrobit.kit.amounts import MILLION, amount_text, read_amount, read_whole, write_amount
+from hydrobit.kit.amounts import MILLION, amount_text, read_amount, write_amount
 
 SUMMABLE = st.integers(-(2**63) + 1, 2**63 - 1)
 SIXTH_DECIMALS = st.integers(0, 1_000_000 * MILLION)
@@ -97,13 +97,3 @@ def test_what_is_no_json_number_is_refused(sent: bytes) -> None:
 def test_any_bytes_are_read_or_refused(sent: bytes) -> None:
     with suppress(ValueError):
         assert isinstance(read_amount(sent), int)
-
-
-@pytest.mark.parametrize("sent", [b"12", b"12.0", b"1.2e1", b"12.0000000000000001"])
-def test_twelve_is_a_whole_number_however_it_is_written(sent: bytes) -> None:
-    assert read_whole(sent) == 12
-
-
-def test_a_broken_number_is_not_whole() -> None:
-    with pytest.raises(ValueError, match="whole number"):
-        read_whole(b"12.5")

@@ -93,8 +93,12 @@ def test_both_bounds_of_an_amount_are_allowed(sent: bytes, millionths: int) -> N
     assert fields.amount(Raw(sent), "units", 0, 10) == millionths
 
 
-def test_twelve_point_zero_is_a_whole_number() -> None:
-    assert fields.whole(Raw(b"12.0"), "maxDurationHours", 1, 72) == 12
+@pytest.mark.parametrize("sent", [b"12", b"12.0", b"1.2e1", b"12.0000000000000001"])
+def test_twelve_is_a_whole_number_however_it_is_written(sent: bytes) -> None:
+    assert fields.whole(Raw(sent), "maxDurationHours", 1, 72) == 12
+
+
+def test_a_broken_number_is_not_whole() -> None:
     assert "whole number" in refusal(fields.whole, Raw(b"12.5"), "maxDurationHours", 1, 72).detail
 
 

@@ -77,6 +77,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._chunk_bytes = 0
         self._head_bytes = self._head_bytes_more = 0
         """What the present head has at least, and how much more it can have: it began within a chunk."""
+        self._beside_body = 0
+        """Bytes of chunk extensions and trailers since the last byte of a body."""
         self._in_message = self._in_head = self._in_body = False
         self._is_ending = False
         self._unsent, self._unsent_since = 0, 0.0
@@ -94,14 +96,17 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self._in_body:
             self._head_bytes += chunk_bytes
         self._received += chunk_bytes
+        self._beside_body += chunk_bytes
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._pass_over_upgrade(data[upgrade.args[0] :])
+            if self.parser.get_method() != b"CONNECT":  # it is answered like any method that its path does not take
+                self._pass_over_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._turn_away(Code.invalid_value, "These bytes are not a request of HTTP/1.1.")
-        if self._in_head and self._head_bytes > self.guard.header_bytes_max:
+        most = self.guard.header_bytes_max
+        if (self._in_head and self._head_bytes > most) or (self._in_body and self._beside_body > most):
             self._refuse_head()
 
     # What the parser tells.
@@ -120,13 +125,21 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse_head()
             raise httptools.HttpParserCallbackError("the head is too large")
         super().on_headers_complete()
-        self._in_head, self._in_body, self._head_bytes = False, True, 0
+        self._in_head, self._in_body, self._head_bytes, self._beside_body = False, True, 0, 0
         if not self.pipeline:
             self._served = self.cycle
         if self.expect_100_continue:
             self._received_with_head = self._received
-        if self._is_ending:
+        if self._is_ending or self.parser.should_upgrade():
             self.cycle.keep_alive = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_body:  # a trailer comes too late to change what was asked
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._beside_body = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self._in_head:

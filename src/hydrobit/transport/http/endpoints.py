@@ -26,7 +26,6 @@ class OperationEndpoint:
     def __init__(self, operation: Operation, dispatcher: Dispatcher, settings: Settings) -> None:
         self.body_bytes_max: int = getattr(settings, operation.body_limit)
         self._operation, self._dispatcher = operation, dispatcher
-        self._source = Source.bulk if operation.body_limit == "bulk_body_bytes_max" else Source.http
         self._retry_after = (b"retry-after", b"%d" % settings.retry_after_s)
 
     async def answer(self, request: Request) -> Answer:
@@ -34,7 +33,7 @@ class OperationEndpoint:
         token = _or_refused(credential, request)
         query = _or_refused(read_query, request.query) if request.query else _NO_QUERY
         reply = await self._dispatcher.answer(
-            self._operation, request_id, token, request.parameters, query, request.body, self._source
+            self._operation, request_id, token, request.parameters, query, request.body, Source.http
         )
         return to_answer(reply, request_id, self._retry_after)
 

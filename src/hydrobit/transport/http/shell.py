@@ -10,9 +10,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from typing import Any, Protocol
 
 import msgspec
+import structlog
 from starlette.routing import compile_path
 
 from hydrobit.errors import Code, Refused
+
+log = structlog.get_logger("hydrobit")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -20,9 +23,13 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 CREDENTIALS = (b"authorization", b"x-api-key")
+BODIES_BYTES_MAX = 256 * 1024 * 1024
+"""What bodies that come in parts may hold together while they are under way, whoever sends them."""
 GZIP_BYTES_MIN = 1_400
 """A smaller answer fits into one packet; packing it gains nothing."""
 GZIP_LEVEL = 4
+LENGTH_DIGITS_MAX = 18
+"""A longer Content-Length is more than any limit, or is written with zeros that nobody writes."""
 GZIP_IN_THREAD_BYTES_MIN = 32_768
 UNPACK_IN_THREAD_BYTES_MIN = 1_048_576
 """Where a body may be larger than this, it is unpacked beside the event loop."""
@@ -95,9 +102,15 @@ class Shell:
     """The ASGI application. `refuse` turns what went wrong before an endpoint was reached into an answer."""
 
     def __init__(
-        self, routes: Routes, refuse: Callable[[Refused, str], Answer], *, cors_origins: Sequence[str] = ("*",)
+        self,
+        routes: Routes,
+        refuse: Callable[[Refused, str], Answer],
+        *,
+        cors_origins: Sequence[str] = ("*",),
+        bodies_bytes_max: int = BODIES_BYTES_MAX,
     ) -> None:
         self._routes, self._refuse = routes, refuse
+        self._bodies_bytes_max, self._bytes_under_way = bodies_bytes_max, 0
         self._any_origin = "*" in cors_origins
         self._origins = frozenset(origin.encode() for origin in cors_origins)
         self._headers = [*SAFE_HEADERS, *([(b"access-control-allow-origin", b"*")] if self._any_origin else [])]
@@ -115,6 +128,9 @@ class Shell:
             answer = self._refuse(stopping, scope["path"])
         except _Gone:
             return
+        except Exception:
+            log.exception("answer failed", path=scope["path"])
+            answer = self._refuse(Refused(Code.internal, "Something failed in the server."), scope["path"])
         await self._send(scope["method"], headers, answer, send)
 
     async def _answer(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Answer:
@@ -129,7 +145,7 @@ class Shell:
         if endpoint is None:
             answer = self._refuse(Refused(Code.method_not_allowed, f"{method} is not one of its methods."), "")
             return Answer(answer.status, answer.body, headers=[(b"allow", _allowed(methods)), *answer.headers])
-        body = await _read_body(headers, receive, endpoint.body_bytes_max)
+        body = await self._read_body(headers, receive, endpoint.body_bytes_max)
         pairs = scope["headers"]
         credentials = 1 if len(headers) == len(pairs) else sum(name in CREDENTIALS for name, _ in pairs)
         client = scope["client"]
@@ -145,6 +161,53 @@ class Shell:
                 body,
             )
         )
+
+    async def _read_body(self, headers: Mapping[bytes, bytes], receive: Receive, bytes_max: int) -> bytes:
+        """The whole body, unpacked. Raises Refused, body_too_large or unsupported_content_type."""
+        length = headers.get(b"content-length")
+        if length is not None and (len(length) > LENGTH_DIGITS_MAX or int(length) > bytes_max):
+            raise _too_large(bytes_max)
+        message = await receive()
+        if message["type"] != "http.request":
+            raise _Gone
+        body: bytes = message["body"]
+        if message["more_body"]:
+            body = await self._read_rest(body, receive, bytes_max)
+        if len(body) > bytes_max:
+            raise _too_large(bytes_max)
+        coding = headers.get(b"content-encoding", b"identity").strip().lower()
+        if coding == b"gzip" and body:
+            if bytes_max >= UNPACK_IN_THREAD_BYTES_MIN:
+                body = await asyncio.to_thread(_unpack, body, bytes_max)
+            else:
+                body = _unpack(body, bytes_max)
+        elif coding not in (b"", b"identity", b"gzip"):
+            raise Refused(Code.unsupported_content_type, "Content-Encoding must be gzip or left out.")
+        if body:
+            _check_content_type(headers.get(b"content-type", b""))
+        return body
+
+    async def _read_rest(self, first: bytes, receive: Receive, bytes_max: int) -> bytes:
+        """Collects a body that comes in parts. Raises Refused(busy) when too many such bodies are under way."""
+        parts, length = [first], len(first)
+        self._bytes_under_way += length
+        try:
+            while True:
+                if self._bytes_under_way > self._bodies_bytes_max:
+                    raise Refused(Code.busy, "Too many large bodies are under way; send the same call again.")
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise _Gone
+                part: bytes = message["body"]
+                parts.append(part)
+                length += len(part)
+                self._bytes_under_way += len(part)
+                if length > bytes_max:
+                    raise _too_large(bytes_max)
+                if not message["more_body"]:
+                    return b"".join(parts)
+        finally:
+            self._bytes_under_way -= length
 
     async def _send(self, method: str, request: dict[bytes, bytes], answer: Answer, send: Send) -> None:
         body = b"" if method == "HEAD" else answer.body
@@ -193,46 +256,6 @@ async def _send_chunks(answer: Answer, chunks: AsyncIterator[bytes], headers: He
     async for chunk in chunks:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
-
-
-async def _read_body(headers: Mapping[bytes, bytes], receive: Receive, bytes_max: int) -> bytes:
-    """The whole body, unpacked. Raises Refused, body_too_large or unsupported_content_type."""
-    length = headers.get(b"content-length")
-    if length is not None and len(length) < 20 and int(length) > bytes_max:
-        raise _too_large(bytes_max)
-    message = await receive()
-    if message["type"] != "http.request":
-        raise _Gone
-    body: bytes = message["body"]
-    if message["more_body"]:
-        body = await _read_rest(body, receive, bytes_max)
-    if len(body) > bytes_max:
-        raise _too_large(bytes_max)
-    coding = headers.get(b"content-encoding", b"identity").strip().lower()
-    if coding == b"gzip" and body:
-        if bytes_max >= UNPACK_IN_THREAD_BYTES_MIN:
-            body = await asyncio.to_thread(_unpack, body, bytes_max)
-        else:
-            body = _unpack(body, bytes_max)
-    elif coding not in (b"", b"identity", b"gzip"):
-        raise Refused(Code.unsupported_content_type, "Content-Encoding must be gzip or left out.")
-    if body:
-        _check_content_type(headers.get(b"content-type", b""))
-    return body
-
-
-async def _read_rest(first: bytes, receive: Receive, bytes_max: int) -> bytes:
-    parts, length = [first], len(first)
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise _Gone
-        parts.append(message["body"])
-        length += len(message["body"])
-        if length > bytes_max:
-            raise _too_large(bytes_max)
-        if not message["more_body"]:
-            return b"".join(parts)
 
 
 def _unpack(packed: bytes, bytes_max: int) -> bytes:

@@ -1,0 +1,128 @@
+"""The shell answers in the envelope whatever an endpoint does; here with endpoints of the tests' own."""
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+
+from hydrobit.errors import Code, Refused
+from hydrobit.transport.http.shell import Answer, Request, Routes, Shell
+
+
+class Broken:
+    """An endpoint with a fault that nobody thought of."""
+
+    body_bytes_max = 100
+
+    async def answer(self, request: Request) -> Answer:
+        raise ZeroDivisionError(request.path)
+
+
+def refuse(refused: Refused, path: str) -> Answer:
+    return Answer(refused.status, refused.code.value.encode())
+
+
+async def call(method: str, path: str, body: bytes = b"", *, leaves: bool = False) -> list[MutableMapping[str, Any]]:
+    """What the shell sends for one request; a client that `leaves` is gone before its body is whole."""
+    shell = Shell(Routes({("POST", "/broken"): Broken(), ("HEAD", "/broken"): Broken()}), refuse)
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": b"",
+        "headers": [],
+        "client": None,
+    }
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.disconnect"} if leaves else {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    await shell(scope, receive, send)
+    return sent
+
+
+async def test_a_fault_that_nobody_thought_of_is_answered_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    start, body = await call("POST", "/broken")
+    assert (start["status"], body["body"]) == (500, Code.internal.value.encode())
+    assert "ZeroDivisionError" in "".join(capsys.readouterr()), "the operator finds it in the log"
+
+
+async def test_a_fault_on_head_has_no_body(capsys: pytest.CaptureFixture[str]) -> None:
+    start, body = await call("HEAD", "/broken")
+    assert (start["status"], body["body"]) == (500, b"")
+    assert (b"content-length", b"0") in start["headers"]
+    capsys.readouterr()
+
+
+async def test_a_client_that_left_is_sent_nothing() -> None:
+    assert await call("POST", "/broken", leaves=True) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/broken", 500), ("/broken/", 500), ("/broken//", 404), ("/Broken", 404)]
+)
+async def test_one_trailing_slash_is_ignored(path: str, status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    start, _ = await call("POST", path)
+    assert start["status"] == status
+    capsys.readouterr()
+
+
+class Taking:
+    """An endpoint that takes any body."""
+
+    body_bytes_max = 100
+
+    async def answer(self, request: Request) -> Answer:
+        return Answer(200, request.body)
+
+
+class Sender:
+    """A client of a shell whose body comes in parts, when the test says so."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._parts: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
+        self._sent: list[MutableMapping[str, Any]] = []
+        scope: dict[str, Any] = {
+            "type": "http",
+            "method": "POST",
+            "path": "/",
+            "query_string": b"",
+            "headers": [],
+            "client": None,
+        }
+        self._call = asyncio.create_task(shell(scope, self._next, self._keep))
+
+    async def send(self, part: bytes, *, is_last: bool = False) -> None:
+        self._parts.put_nowait({"type": "http.request", "body": part, "more_body": not is_last})
+        await self._parts.join()
+
+    async def status(self) -> int:
+        await self._call
+        status: int = self._sent[0]["status"]
+        return status
+
+    async def _next(self) -> MutableMapping[str, Any]:
+        part = await self._parts.get()
+        self._parts.task_done()
+        return part
+
+    async def _keep(self, message: MutableMapping[str, Any]) -> None:
+        self._sent.append(message)
+
+
+async def test_large_bodies_under_way_share_one_room_and_leave_it_when_they_are_whole() -> None:
+    shell = Shell(Routes({("POST", "/"): Taking()}), refuse, bodies_bytes_max=10)
+    patient, crowded, later = Sender(shell), Sender(shell), Sender(shell)
+    await patient.send(b"123456")
+    await crowded.send(b"12345")
+    assert await crowded.status() == 503
+    await patient.send(b"78", is_last=True)
+    assert await patient.status() == 200
+    await later.send(b"123456789")
+    await later.send(b"0", is_last=True)
+    assert await later.status() == 200
