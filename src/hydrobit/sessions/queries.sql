@@ -121,12 +121,12 @@ order by seq desc limit 1
 -- Every agreement on what a unit is worth, oldest first.
 select seq, sampling_unit, price, bonus_type, bonus_value, bonus_note, set_by, set_at
 from session_terms where company = :company and session_no = :session_no
-order by seq limit 100000
+order by seq limit 100000000
 
 -- name: writers
 select user_id, from_at, until_at from session_writer
 where company = :company and session_no = :session_no
-order by user_id, from_at limit 100000
+order by user_id, from_at limit 100000000
 
 -- name: session_numbers
 select session_no from session where company = :company order by session_no limit 100000000
