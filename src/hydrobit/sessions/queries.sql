@@ -89,12 +89,13 @@ insert into session_writer (company, session_no, user_id, from_at, until_at)
 values (:company, :session_no, :user_id, :from_at, null)
 
 -- name: standing
--- What a writer must know of a session: its number, its end, and whether this user may write into it now.
+-- What a writer must know of a session: its number, its end, whether this user may write into it now, and whether
+-- counts of it are held.
 select session_no, closed_at, expires_at, exists (
     select 1 from session_writer as w
     where w.company = session.company and w.session_no = session.session_no and w.user_id = :user_id
         and w.from_at <= :now and (w.until_at is null or w.until_at > :now)
-)
+), exists (select 1 from held as h where h.company = session.company and h.session_no = session.session_no)
 from session where company = :company and session_id = :session_id
 
 -- name: standing_by_no
@@ -102,7 +103,7 @@ select session_no, closed_at, expires_at, exists (
     select 1 from session_writer as w
     where w.company = session.company and w.session_no = session.session_no and w.user_id = :user_id
         and w.from_at <= :now and (w.until_at is null or w.until_at > :now)
-)
+), exists (select 1 from held as h where h.company = session.company and h.session_no = session.session_no)
 from session where company = :company and session_no = :session_no
 
 -- name: add_terms
