@@ -198,6 +198,20 @@ def test_held_work_that_is_counted_after_an_extension_is_held_no_more(admin: Cal
     assert (data["totalUnits"], data["heldCount"]) == (1, 1)
 
 
+def test_held_work_is_not_replaced_by_other_content_after_an_extension(admin: Caller, clock: ManualClock) -> None:
+    session_id = admin.opened(maxDurationHours=1)
+    recorded_at = clock.text()
+    clock.forward(hours=2)
+    held = refusal(admin.count(session_id, "evt_1", recordedAtUtc=recorded_at, units=3), 409, "session_closed")
+    admin.extend(session_id, 4)
+    other = admin.count(session_id, "evt_1", recordedAtUtc=recorded_at, units=7)
+    refused = refusal(other, 409, "idempotency_conflict")
+    assert "units: stored 3, sent 7" in refused["error"]
+    assert refused["existing"]["heldId"] == held["heldId"]
+    data = admin.session(session_id)
+    assert (data["totalUnits"], data["heldCount"]) == (0, 1)
+
+
 def test_a_void_repeated_after_the_expiry_is_answered(admin: Caller, clock: ManualClock) -> None:
     session_id = admin.opened(maxDurationHours=1)
     record = admin.counted(session_id, "evt_1", recordedAtUtc=clock.text())

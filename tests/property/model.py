@@ -264,6 +264,9 @@ class Company:
         ended = session.ended(now)
         if ended is not None:
             return self._late(session, count, ended)
+        held = self.held_events.get((count.session_id, count.worker, count.event))
+        if held is not None and held.count.content != count.content:
+            return Expected(409, ("idempotency_conflict",))
         if count.device in self.devices:
             return Expected(409, ("device_seq_used",))
         return self._add(session, count)

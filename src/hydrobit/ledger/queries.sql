@@ -72,7 +72,7 @@ select entry_id, company, seq, prefix, kind, session_no, worker_id, client_event
 from entry
 where company = :company and session_no = :session_no and client_event_id is null and kind in (3, 4, 5)
 order by entry_id
-limit 100000
+limit 100000000
 
 -- name: openings_after
 -- The numbers of the entries that open sessions.
@@ -85,7 +85,7 @@ from entry
 where company = :company and session_no = :session_no and kind in (1, 2) and worker_id is not null
 group by worker_id
 order by worker_id
-limit 100000
+limit 100000000
 
 -- name: session_names
 -- The names under which a session's workers were recorded, as far as they are not erased.
@@ -94,7 +94,7 @@ from entry
 join personal on personal.company = entry.company and personal.digest = entry.name_digest
 where entry.company = :company and entry.session_no = :session_no and personal.text is not null
 order by entry.worker_id, personal.text
-limit 100000
+limit 100000000
 
 -- name: session_total
 select coalesce(sum(units), 0) from entry where company = :company and session_no = :session_no and kind in (1, 2)

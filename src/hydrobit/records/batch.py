@@ -116,7 +116,9 @@ class _CompanyBatch:
         if type(draft) is not RecordDraft or self._must_be_known:
             return False
         standing = self._standing(draft)
-        return standing is not None and bool(standing.may_write) and standing.ended_at(self._now) is None
+        if standing is None or not standing.may_write or standing.has_held:
+            return False
+        return standing.ended_at(self._now) is None
 
     def _standing(self, draft: RecordDraft) -> Standing | None:
         named = (draft.session_id, draft.actor)
@@ -163,6 +165,9 @@ class _CompanyBatch:
         ended_at = standing.ended_at(self._now)
         if ended_at is not None:
             raise self._after_close(draft, standing, ended_at)
+        held = store.held_by_event(self._tx, draft, standing.session_no) if standing.has_held else None
+        if held is not None:  # the session was opened again; what its phone was told of this event still holds
+            self._require_same(draft, standing, held)
         self._refuse_unknown_worker(draft)
         self._refuse_used_device_seq(draft)
         if self._head.units + draft.units > SUM_MAX:

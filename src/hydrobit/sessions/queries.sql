@@ -89,12 +89,13 @@ insert into session_writer (company, session_no, user_id, from_at, until_at)
 values (:company, :session_no, :user_id, :from_at, null)
 
 -- name: standing
--- What a writer must know of a session: its number, its end, and whether this user may write into it now.
+-- What a writer must know of a session: its number, its end, whether this user may write into it now, and whether
+-- counts of it are held.
 select session_no, closed_at, expires_at, exists (
     select 1 from session_writer as w
     where w.company = session.company and w.session_no = session.session_no and w.user_id = :user_id
         and w.from_at <= :now and (w.until_at is null or w.until_at > :now)
-)
+), exists (select 1 from held as h where h.company = session.company and h.session_no = session.session_no)
 from session where company = :company and session_id = :session_id
 
 -- name: standing_by_no
@@ -102,7 +103,7 @@ select session_no, closed_at, expires_at, exists (
     select 1 from session_writer as w
     where w.company = session.company and w.session_no = session.session_no and w.user_id = :user_id
         and w.from_at <= :now and (w.until_at is null or w.until_at > :now)
-)
+), exists (select 1 from held as h where h.company = session.company and h.session_no = session.session_no)
 from session where company = :company and session_no = :session_no
 
 -- name: add_terms
@@ -121,12 +122,12 @@ order by seq desc limit 1
 -- Every agreement on what a unit is worth, oldest first.
 select seq, sampling_unit, price, bonus_type, bonus_value, bonus_note, set_by, set_at
 from session_terms where company = :company and session_no = :session_no
-order by seq limit 100000
+order by seq limit 100000000
 
 -- name: writers
 select user_id, from_at, until_at from session_writer
 where company = :company and session_no = :session_no
-order by user_id, from_at limit 100000
+order by user_id, from_at limit 100000000
 
 -- name: session_numbers
 select session_no from session where company = :company order by session_no limit 100000000

@@ -56,6 +56,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     closed_at: int | None
     expires_at: int
     may_write: int
+    has_held: int
 
     def ended_at(self, now: int) -> int | None:
         """The instant of its close, written or not; None while it is open."""
