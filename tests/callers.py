@@ -26,6 +26,9 @@ VIEWER = "user_viewer_1"
 NOBODY = "user_without_company"
 DOCUMENT = document(OPERATIONS, "test")
 SESSIONS, RECORDS = f"{PRODUCTION}/sessions", f"{PRODUCTION}/records"
+PROJECTS, ADMIN_PROJECTS = "/api/control/projects", "/api/control/admin/projects"
+ADMIN_USERS = "/api/control/admin/users"
+WORKERS = "/api/control/workers"
 BULK, CHECK_KEY = f"{RECORDS}/bulk", f"{RECORDS}/check-idempotency"
 ANSWER_S_MAX = 30
 STORE_BUSY_MS_MAX = 5_000
@@ -98,6 +101,27 @@ class Caller(httpx.Client):
     def void(self, record: str, reason: str = "Duplicate entry") -> httpx.Response:
         return self.post(f"{RECORDS}/{record}/void", json={"auth0Id": self.user, "reason": reason})
 
+    def register(self, **changes: Any) -> httpx.Response:
+        """Adds a worker to the register."""
+        return self.post(WORKERS, json=person(**{"auth0Id": self.user} | changes))
+
+    def registered(self, **changes: Any) -> Json:
+        """Adds a worker who must be new, and returns the worker."""
+        answer = self.register(**changes)
+        assert answer.status_code == 201, answer.text
+        data: Json = answer.json()["data"]
+        return data
+
+    def workers(self, **query: Any) -> Json:
+        """A page of the register."""
+        answer = self.get(WORKERS, params={"auth0Id": self.user} | query)
+        assert answer.status_code == 200, answer.text
+        data: Json = answer.json()["data"]
+        return data
+
+    def worker(self, name: str) -> httpx.Response:
+        return self.get(f"{WORKERS}/{name}", params={"auth0Id": self.user})
+
     def knows(self, key: str) -> bool:
         """Whether the key was used, as the HEAD check tells it."""
         answer = self.head(CHECK_KEY, params={"key": key})
@@ -131,6 +155,18 @@ def bulk_codes(answer: httpx.Response) -> list[tuple[int, str | None]]:
     """Status and code of every element of a bulk answer, in order."""
     assert answer.status_code == 207, answer.text
     return [(result["statusCode"], result.get("code")) for result in answer.json()["results"]]
+
+
+def person(**changes: Any) -> Json:
+    """The body that adds a worker."""
+    return {
+        "auth0Id": demo.ADMIN,
+        "first_name": "John",
+        "last_name": "Smith",
+        "position": "field_worker",
+        "employment_type": "full_time",
+        "hire_date": "2025-03-15",
+    } | changes
 
 
 def element(session_id: str, client_event_id: str, **changes: Any) -> Json:

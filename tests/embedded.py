@@ -20,6 +20,7 @@ from hydrobit.operation import Call, Caller, Context, Operation, Role, Source
 from hydrobit.records.batch import RecordBatch
 from hydrobit.settings import Settings
 from hydrobit.storage import directory
+from hydrobit.storage.objects import open_objects
 from hydrobit.storage.sqlite import SqliteEngine
 from hydrobit.wire import envelope
 
@@ -76,7 +77,8 @@ class House:
             queue_length_max=settings.queue_length_max,
             batch_rows_max=settings.batch_rows_max,
         )
-        self.context = Context(engine, self.appender, clock, settings, os.urandom)
+        self.objects = open_objects("memory://", data, data / "links.key", "", settings.object_link_s)
+        self.context = Context(engine, self.appender, clock, settings, os.urandom, self.objects)
 
     async def call(
         self,
@@ -119,6 +121,7 @@ async def running(data: Path, clock: MovedClock, **settings: Any) -> AsyncIterat
         yield house
     finally:
         await house.appender.stop()
+        house.objects.stop()
         await engine.stop()
 
 

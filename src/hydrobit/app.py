@@ -12,26 +12,31 @@ import structlog
 import yaml
 
 from hydrobit import catalog
+from hydrobit.company_keys.check import KeyCheck
 from hydrobit.errors import Refused, StoreError
 from hydrobit.identity.jwks import RemoteKeys
 from hydrobit.identity.service import Identity
 from hydrobit.identity.signing import SigningKey
 from hydrobit.identity.verify import Verifier
+from hydrobit.job import Job
 from hydrobit.kit import ids
 from hydrobit.kit.clock import Clock, SystemClock
 from hydrobit.ledger import store as ledger
 from hydrobit.ledger.append import Appender
+from hydrobit.objects import service as object_service
 from hydrobit.operation import Context
 from hydrobit.publish.openapi import document
 from hydrobit.records.batch import RecordBatch
 from hydrobit.settings import Settings
 from hydrobit.storage import directory
 from hydrobit.storage.engine import Transaction
+from hydrobit.storage.objects import PATH as OBJECTS_PATH
+from hydrobit.storage.objects import open_objects
 from hydrobit.storage.sqlite import SqliteEngine
 from hydrobit.transport.clock import JobClock
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.http.endpoints import endpoints, to_answer
-from hydrobit.transport.http.pages import pages
+from hydrobit.transport.http.pages import Fetched, ObjectPage, pages
 from hydrobit.transport.http.server import Server, build
 from hydrobit.transport.http.shell import Answer, Routes, Shell
 from hydrobit.transport.metrics import Metrics
@@ -82,15 +87,27 @@ async def serve(
 
         own_key = SigningKey.load_or_create(settings.data / directory.SIGNING_KEY) if settings.local_tokens else None
         remote = await _remote_keys(settings, stack)
+        keys = KeyCheck(engine, facts_age_s_max=settings.facts_age_s_max, length_max=settings.token_cache_length_max)
+        stack.push_async_callback(keys.write_uses)
         identity = Identity(
             engine,
             Verifier(settings, own_key, remote),
+            keys,
             facts_age_s_max=settings.facts_age_s_max,
             length_max=settings.token_cache_length_max,
         )
 
-        context = Context(engine, appender, clock, settings, random)
-        jobs = JobClock(catalog.JOBS, context)
+        objects = open_objects(
+            settings.objects_url,
+            settings.data / directory.OBJECTS,
+            settings.data / directory.LINKS_KEY,
+            settings.public_url,
+            settings.object_link_s,
+        )
+        stack.callback(objects.stop)
+
+        context = Context(engine, appender, clock, settings, random, objects)
+        jobs = JobClock((*catalog.JOBS, _key_uses(keys)), context)
         jobs.start()
         stack.push_async_callback(jobs.stop)
 
@@ -101,6 +118,16 @@ async def serve(
         settle_memory()
         await server.serve()
         log.info("stopping")
+
+
+def _key_uses(keys: KeyCheck) -> Job:
+    """The one job that needs more than the context: what it writes is remembered where keys are checked."""
+    return Job(
+        name="write-key-uses",
+        summary="Writes when company keys were last used.",
+        interval="key_use_interval_s",
+        run=lambda context: keys.write_uses(),
+    )
 
 
 def bring_up(
@@ -158,6 +185,13 @@ def _http_server(
             return False
         return True
 
+    async def fetch(company: int, digest: str, until: int, signature: str) -> Fetched | None:
+        objects = context.objects
+        if not objects.is_signed(company, digest, until, signature) or until * 1000 < context.clock.now():
+            return None
+        found = await context.engine.read(object_service.find, company, digest)
+        return Fetched(found.content_type, found.length, objects.chunks(found.place)) if found else None
+
     described = document(catalog.OPERATIONS, version("hydrobit"))
     routes = Routes(
         endpoints(catalog.OPERATIONS, dispatcher, settings)
@@ -172,6 +206,7 @@ def _http_server(
                 "/openapi.yaml": (_as_yaml(described), b"application/yaml"),
             },
         )
+        | {("GET", f"{OBJECTS_PATH}/{{company}}/{{digest}}"): ObjectPage(fetch, refuse)}
     )
     server = build(
         Shell(routes, refuse, cors_origins=settings.cors_origins, bodies_bytes_max=settings.bodies_bytes_max),

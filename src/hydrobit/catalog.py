@@ -1,10 +1,24 @@
 """The one list: every operation and every job of the house."""
 
+from hydrobit.audit import operations as audit
+from hydrobit.company_keys import operations as company_keys
+from hydrobit.identity import operations as identity
 from hydrobit.job import Job
+from hydrobit.objects import operations as objects
 from hydrobit.operation import Operation
+from hydrobit.projects import operations as projects
 from hydrobit.records import operations as records
 from hydrobit.sessions import operations as sessions
+from hydrobit.workers import operations as workers
 
-OPERATIONS: tuple[Operation, ...] = (*sessions.OPERATIONS, *records.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (
+    *projects.OPERATIONS,
+    *sessions.OPERATIONS,
+    *records.OPERATIONS,
+    *workers.OPERATIONS,
+    *identity.OPERATIONS,
+    *company_keys.OPERATIONS,
+    *audit.OPERATIONS,
+)
 
-JOBS: tuple[Job, ...] = sessions.JOBS
+JOBS: tuple[Job, ...] = (*sessions.JOBS, *objects.JOBS)

@@ -76,6 +76,8 @@ class Code(StrEnum):
     record_not_found = "record_not_found"
     worker_not_found = "worker_not_found"
     key_not_used = "key_not_used"
+    user_not_found = "user_not_found"
+    company_key_not_found = "company_key_not_found"
     method_not_allowed = "method_not_allowed"
     slow_request = "slow_request"
     session_already_open = "session_already_open"
@@ -84,6 +86,10 @@ class Code(StrEnum):
     idempotency_conflict = "idempotency_conflict"
     record_is_void = "record_is_void"
     device_seq_used = "device_seq_used"
+    id_taken = "id_taken"
+    name_taken = "name_taken"
+    own_rights = "own_rights"
+    last_admin = "last_admin"
     body_too_large = "body_too_large"
     unsupported_content_type = "unsupported_content_type"
     headers_too_large = "headers_too_large"
@@ -127,7 +133,9 @@ CATALOGUE: dict[Code, Meaning] = {
     ),
     Code.no_company: Meaning(403, _NOT_AUTHORIZED, "The user belongs to no company.", "Ask an administrator."),
     Code.other_company: Meaning(403, _NOT_AUTHORIZED, "The company is not the caller's.", "Send your own companyId."),
-    Code.role_forbidden: Meaning(403, _NOT_AUTHORIZED, "The user's role may not do this.", "Ask an administrator."),
+    Code.role_forbidden: Meaning(
+        403, _NOT_AUTHORIZED, "The caller's role or scopes do not allow this.", "Ask an administrator."
+    ),
     Code.not_owner: Meaning(403, _NOT_AUTHORIZED, "Only the session's owner may do this.", "Use the owner's account."),
     Code.unknown_path: Meaning(404, _TOPIC, "There is nothing at this path.", "Compare the path with /openapi.json."),
     Code.project_not_found: Meaning(404, _SPECIFIC, "There is no such project.", "Check projectId."),
@@ -138,6 +146,8 @@ CATALOGUE: dict[Code, Meaning] = {
         404, _SPECIFIC, "The worker is not in the company's register.", "Register the worker, then send again."
     ),
     Code.key_not_used: Meaning(404, _SPECIFIC, "The key has not been used.", "Send the record."),
+    Code.user_not_found: Meaning(404, _SPECIFIC, "There is no such user in the company.", "Check userId."),
+    Code.company_key_not_found: Meaning(404, _SPECIFIC, "The company has no such key.", "Check keyId."),
     Code.method_not_allowed: Meaning(405, _TOPIC, "The path does not take this method.", "Use a method from Allow."),
     Code.slow_request: Meaning(408, _BUSY, "The request did not arrive in time.", "Send it again."),
     Code.session_already_open: Meaning(
@@ -161,6 +171,14 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.record_is_void: Meaning(409, _SPECIFIC, "The record is itself a void.", "Record the units anew instead."),
     Code.device_seq_used: Meaning(
         409, _SPECIFIC, "The device used this deviceSeq for another record.", "Give the event the device's next number."
+    ),
+    Code.id_taken: Meaning(
+        409, _SPECIFIC, "The id belongs to another one already.", "Choose another id, or change the one that has it."
+    ),
+    Code.name_taken: Meaning(409, _SPECIFIC, "The name is taken.", "Choose another name."),
+    Code.own_rights: Meaning(409, _SPECIFIC, "Nobody takes their own rights.", "Ask another admin."),
+    Code.last_admin: Meaning(
+        409, _SPECIFIC, "The company would be left without an active admin.", "Make another admin first."
     ),
     Code.body_too_large: Meaning(413, _QUOTA, "The body is too large.", "Send less in one call."),
     Code.unsupported_content_type: Meaning(

@@ -13,9 +13,13 @@ from hydrobit.ledger.append import Appender
 from hydrobit.ledger.entry import Source
 from hydrobit.settings import Settings
 from hydrobit.storage.engine import Engine
+from hydrobit.storage.objects import Objects
 
 __all__ = [
+    "ADMINS",
     "ANYONE",
+    "AUTH0_ID_QUERY",
+    "COMPANY_ID_QUERY",
     "WRITERS",
     "Call",
     "Caller",
@@ -26,6 +30,7 @@ __all__ = [
     "Repeat",
     "Reply",
     "Role",
+    "Scope",
     "Source",
 ]
 
@@ -40,16 +45,30 @@ class Role(StrEnum):
 
 ANYONE = frozenset(Role)
 WRITERS = frozenset({Role.admin, Role.supervisor})
+ADMINS = frozenset({Role.admin})
+
+
+class Scope(StrEnum):
+    """What a company key may be allowed to do."""
+
+    read_production = "read:production"
+    read_phytosanitary = "read:phytosanitary"
+    read_iot = "read:iot"
+    write_iot = "write:iot"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, taken from the token alone. `company` is the store's number of the caller's company."""
+    """Who calls, taken from the token alone. `company` is the store's number of the caller's company.
+
+    A user has a role and no scopes; a company key has scopes and no role, and `key:<keyId>` as its user_id.
+    """
 
     user_id: str
     company: int
     company_id: str
-    role: Role
+    role: Role | None
+    scopes: frozenset[Scope] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +80,7 @@ class Context:
     clock: Clock
     settings: Settings
     random: Callable[[int], bytes]
+    objects: Objects
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -91,6 +111,7 @@ class Repeat(StrEnum):
     reads = "It only reads."
     by_key = "The same event is answered with 200 and the first id; nothing is added."
     by_local_id = "With a localId the same opening is answered with 200 and the stored session."
+    by_person = "The same person again is answered with 200 and the stored worker."
     by_state = "A repeat finds the change made; its answer says so and nothing changes again."
 
 
@@ -104,6 +125,19 @@ class Parameter:
     example: str | int
     description: str = ""
     schema: Mapping[str, object] = field(default_factory=lambda: {"type": "string"})
+    component: str = ""
+    """The published name of a query parameter that several rows share."""
+
+
+AUTH0_ID_QUERY = Parameter(
+    "auth0Id",
+    "query",
+    True,
+    "user_123456789",
+    "The calling user; it must be the token's own.",
+    component="Auth0IdQuery",
+)
+COMPANY_ID_QUERY = Parameter("companyId", "query", False, "comp_12345", "If sent, it has to be the caller's company.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +173,14 @@ class Operation:
     roles: frozenset[Role]
     repeat: Repeat
     errors: tuple[Code, ...]
+    scope: Scope | None = None
+    """The scope with which a company key may call this row; None: no key may."""
     request: Decoder | None = None
     parameters: tuple[Parameter, ...] = ()
     request_examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     answer_examples: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
-    body_limit: Literal["body_bytes_max", "bulk_body_bytes_max"] = "body_bytes_max"
+    body_limit: Literal["body_bytes_max", "bulk_body_bytes_max", "worker_body_bytes_max"] = "body_bytes_max"
+
+    def admits(self, caller: Caller) -> bool:
+        """Whether the caller's role, or the scope of its key, may call this row."""
+        return caller.role in self.roles if caller.role is not None else self.scope in caller.scopes

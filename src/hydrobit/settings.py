@@ -34,6 +34,7 @@ class Settings:
     clock_leeway_s: int = 30  # How far an issuer's clock may differ from ours.
     token_cache_length_max: int = 10_000  # Verified tokens, and users, that are remembered.
     facts_age_s_max: int = 5  # How late a changed role or a disabled user may be noticed.
+    key_use_interval_s: int = 60  # The pause between two writes of when company keys were last used.
     jwks_age_s_max: int = 3_600  # An OIDC issuer's keys are fetched again after this time.
     jwks_refetch_s_min: int = 30  # The least pause between two fetches, whatever is asked.
     jwks_fetch_s_max: int = 5  # A fetch of keys that takes longer is given up.
@@ -41,6 +42,7 @@ class Settings:
     # What a request may bring.
     body_bytes_max: int = 65_536  # The greatest body, unpacked.
     bulk_body_bytes_max: int = 8 * 1024 * 1024  # The greatest body of a bulk call, unpacked.
+    worker_body_bytes_max: int = 17 * 1024 * 1024  # The greatest body that adds a worker: a photo travels in it.
     bulk_length_max: int = 10_000  # The most records in one bulk call.
     bodies_bytes_max: int = 256 * 1024 * 1024  # What all large bodies that are under way may hold together.
     header_bytes_max: int = 32_768  # The greatest head of a request.
@@ -59,6 +61,13 @@ class Settings:
     stop_s_max: int = 8  # The time that requests under way get at a stop.
     expiry_interval_s: int = 30  # The pause between two looks for sessions that ran out.
     store_busy_ms_max: int = 5_000  # The longest wait for another process's write lock.
+
+    # Photos and media.
+    objects_url: str = ""  # Where they are kept, such as s3://bucket/prefix; empty: in the data directory.
+    public_url: str = ""  # How callers reach this server, for the links in answers; empty: links begin with the path.
+    object_link_s: int = 3_600  # How long a link to a photo is good.
+    object_grace_s: int = 86_400  # What no row names is deleted after this time.
+    sweep_interval_s: int = 3_600  # The pause between two looks for it.
 
     # What is shown to whom.
     cors_origins: tuple[str, ...] = ("*",)  # Web pages that may call; `*` is every one.

@@ -11,7 +11,7 @@ from hydrobit.errors import CATALOGUE, Code
 
 HOUSE = Path(hydrobit.__path__[0])
 DOCUMENTED = HOUSE.parent.parent / "docs" / "reference" / "errors.md"
-NOT_RAISED_YET = {Code.other_company: "no operation takes a companyId yet"}
+NOT_RAISED_YET: dict[Code, str] = {}
 """Codes that the contract fixes and only a later operation can raise, each with its reason."""
 
 

@@ -15,7 +15,7 @@ from hydrobit.catalog import OPERATIONS
 from hydrobit.demo import company as demo
 from hydrobit.errors import Code
 from hydrobit.operation import Operation
-from tests.callers import BULK, DOCUMENT, Caller, element, fresh_day, read_store
+from tests.callers import ADMIN_PROJECTS, ADMIN_USERS, BULK, DOCUMENT, Caller, element, fresh_day, read_store
 from tests.servers import RunningServer
 
 Json = dict[str, Any]
@@ -32,7 +32,26 @@ GOOD: Json = {
     "clientEventId": "evt_bad",
     "reason": "Duplicate entry",
     "maxDurationHours": 72,
+    "projectName": "Rancho San Pedro",
+    "timezone": "America/Mexico_City",
+    "geojson": {"type": "Feature", "id": "lot_bad", "geometry": None, "properties": None},
+    "first_name": "Wanda",
+    "last_name": "Wells",
+    "position": "field_worker",
+    "employment_type": "full_time",
+    "hire_date": "2025-03-15",
+    "userId": "user_spare",
+    "name": "Spare",
+    "role": "viewer",
+    "scopes": ["read:production"],
 }
+SPARE = {
+    "projectId": "proj_spare",
+    "sectorId": "sector_spare",
+    "userId": "user_spare",
+    "keyId": "key_0000000000000000",
+}
+"""What the calls that change a project, sector or user are about; they may disable it. Nobody has the key."""
 BAD_BODIES: dict[str, bytes] = {
     "not json": b"auth0Id=user_123456789",
     "html": b"<html></html>",
@@ -90,13 +109,31 @@ PLAIN_REFUSALS = {code.value for code in Code} - {"internal", "unavailable", "bu
 @pytest.fixture
 def things(admin: Caller) -> dict[str, str]:
     """A session with one record, for the calls to be about."""
+    spare = f"{ADMIN_PROJECTS}/{SPARE['projectId']}"
+    user, zone = {"auth0Id": demo.ADMIN}, {"projectName": "Spare", "timezone": "UTC"}
+    admin.post(ADMIN_PROJECTS, json=user | zone | {"projectId": SPARE["projectId"]})
+    admin.patch(spare, json=user | {"disabled": False})
+    admin.post(f"{spare}/sectors", json=user | {"sectorId": SPARE["sectorId"], "sector_name": "Spare"})
+    admin.post(ADMIN_USERS, json={name: GOOD[name] for name in ("userId", "name", "role")})
     session_id = admin.opened()
     return {"sessionId": session_id, "recordId": admin.counted(session_id, "evt_0")}
 
 
 def stored(server: RunningServer) -> list[tuple[Any, ...]]:
     """How much there is of everything that a call could leave behind."""
-    tables = ("entry", "session", "session_terms", "held", "personal", "worker", "project")
+    tables = (
+        "entry",
+        "session",
+        "session_terms",
+        "held",
+        "personal",
+        "worker",
+        "project",
+        "sector",
+        "audit",
+        "user_account",
+        "company_key",
+    )
     return read_store(server.data, f"select {', '.join(f'(select count(*) from {table})' for table in tables)}")
 
 
@@ -106,7 +143,7 @@ def is_refused(answer: httpx.Response) -> None:
 
 
 def url(operation: Operation, things: dict[str, str]) -> str:
-    return operation.http.path.format_map(things)
+    return operation.http.path.format_map(SPARE | things)
 
 
 @pytest.mark.parametrize("operation", WRITES, ids=lambda operation: operation.name)
@@ -152,7 +189,8 @@ NEVER_GOOD = ("true", "list", "object", "nul", "lone surrogate", "NaN", "Infinit
 REQUIRED_TEXTS = [
     (operation, name)
     for operation, name in EACH_FIELD
-    if name in _good_body(operation, {"sessionId": "", "recordId": ""}) and name not in ("records", "maxDurationHours")
+    if name in _good_body(operation, {"sessionId": "", "recordId": ""})
+    and name not in ("records", "maxDurationHours", "geojson")
 ]
 
 

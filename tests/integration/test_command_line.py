@@ -307,15 +307,15 @@ def test_a_viewer_only_looks(tmp_path: Path) -> None:
         ),
         (
             ("project", "add", "proj_2", "Two", "--company", demo.COMPANY, "--timezone", "UTC", "--price", "1e30"),
-            "The price must lie between 0 and 1000000",
+            "pricePerUnit must lie between 0 and 1000000",
         ),
         (
             ("project", "add", "proj_2", "Two", "--company", demo.COMPANY, "--timezone", "UTC", "--hours", "73"),
-            "The hours must lie between 1 and 72",
+            "maxDurationHours must lie between 1 and 72",
         ),
         (
             ("project", "add", "proj_2", "Two", "--company", demo.COMPANY, "--timezone", "UTC", "--unit", "x" * 51),
-            "The unit must have at most 50 characters",
+            "samplingUnit must have at most 50 characters",
         ),
         (
             ("sector", "add", "sector_3", "Three", "--company", demo.COMPANY, "--project", demo.OTHER_PROJECT),

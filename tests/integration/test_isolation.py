@@ -17,7 +17,7 @@ from hydrobit.catalog import OPERATIONS
 from hydrobit.demo import company as demo
 from hydrobit.identity.signing import SigningKey
 from hydrobit.kit.clock import SystemClock
-from hydrobit.operation import Operation, Role
+from hydrobit.operation import ADMINS, ANYONE, WRITERS, Operation, Role, Scope
 from hydrobit.settings import Settings
 from hydrobit.storage import directory
 from tests.callers import DOCUMENT, NOBODY, VIEWER, Caller, fresh_day, record_id, refusal
@@ -25,9 +25,13 @@ from tests.servers import RunningServer
 
 Json = dict[str, Any]
 
-IDS = ("sessionId", "recordId", "projectId", "sectorId", "key")
+IDS = ("sessionId", "recordId", "projectId", "sectorId", "key", "worker", "companyId", "userId", "keyId")
 """Fields and parameters that name a stored thing of a company."""
 
+SQUARE = {
+    "type": "Polygon",
+    "coordinates": [[[-99.133, 19.432], [-99.132, 19.432], [-99.132, 19.433], [-99.133, 19.433], [-99.133, 19.432]]],
+}
 VALUES: Json = {
     "worker_name": "John Smith",
     "workerId": "JS0315",
@@ -47,11 +51,42 @@ VALUES: Json = {
     "status": "open",
     "page": 1,
     "limit": 25,
+    "projectName": "Rancho San Pedro",
+    "timezone": "America/Mexico_City",
+    "crop": "Blueberry",
+    "variety": "Biloxi",
+    "boundary": SQUARE,
+    "disabled": False,
+    "geojson": {"type": "Feature", "id": "lot_imported", "properties": {"crop": "Blueberry"}, "geometry": SQUARE},
+    "dryRun": False,
+    "q": "John",
+    "first_name": "John",
+    "last_name": "Smith",
+    "phone": "+1234567890",
+    "email": "john.smith@example.com",
+    "position": "field_worker",
+    "employment_type": "full_time",
+    "hire_date": "2025-03-15",
+    "termination_date": None,
+    "hourly_rate": 18.5,
+    "emergency_contact_name": "Jane Smith",
+    "emergency_contact_phone": "+1234567891",
+    "skills": ["irrigation", "pruning"],
+    "photo": None,
+    "before": 5,
+    "role": "supervisor",
+    "scopes": ["read:production"],
+    "expiresAt": "2100-01-01T00:00:00.000Z",
 }
 """A good value of every field and parameter that names no stored thing. Fresh ones and lists are made in `_value`."""
-FRESH = ("localId", "clientEventId", "idempotencyKey", "deviceSeq", "openedAt")
+VALUES_OF: dict[str, Json] = {"createWorker": {"status": "active"}}
+"""Values of an operation that uses a name in its own way."""
+FRESH = ("localId", "clientEventId", "idempotencyKey", "deviceSeq", "openedAt", "name")
 LISTS = ("records",)
+MAKES = {"addProject": "projectId", "addSector": "sectorId", "addUser": "userId"}
+"""Fields that name what the call is to make, not what is there."""
 USER = "auth0Id"
+USERS, KEYS = "/api/control/admin/users", "/api/control/admin/keys"
 
 ROLES = {Role.admin: demo.ADMIN, Role.supervisor: demo.SUPERVISOR, Role.viewer: VIEWER}
 
@@ -73,11 +108,15 @@ UNKNOWN = {
     "projectId": "proj_999",
     "sectorId": "sector_999",
     "key": "client:6507f1e3c9d8e2a4b1f9c3d5:JS0315:evt_1",
+    "worker": "XX0101",
+    "companyId": "comp_999",
+    "userId": "user_999",
+    "keyId": "key_1f2e3d4c5b6a7980",
 }
 _numbers = iter(range(1, 1_000_000))
 
 
-def things_of(caller: Caller, project: str, sector: str) -> Things:
+def things_of(caller: Caller, project: str, sector: str, hired: str) -> Things:
     """Opens and closes sessions, counts and voids, and returns the ids of all of it."""
     place = {"projectId": project, "sector": sector}
     session_id, closed = caller.opened(**place), caller.opened(**place)
@@ -86,12 +125,19 @@ def things_of(caller: Caller, project: str, sector: str) -> Things:
     void = record_id(caller.void(voided))
     in_closed = caller.counted(closed, "evt_1")
     held = refusal_of_late(caller, closed)
+    worker = caller.registered(first_name=project, last_name=caller.user, hire_date=hired)
+    user = {"userId": f"hired by {caller.user}", "name": "One of the office", "role": "supervisor"}
+    key = {"name": "Packing house", "scopes": ["read:production"]}
     ids = {
         "sessionId": [session_id, closed],
         "recordId": [record, voided, void, in_closed, held],
         "projectId": [project],
         "sectorId": [sector],
+        "worker": [worker["workerId"], worker["worker_id"]],
+        "companyId": [caller.session(session_id)["companyId"]],
         "key": [f"client:{session_id}:JS0315:evt_1", f"own of {caller.user}", f"client:{closed}:JS0315:evt_1"],
+        "userId": [caller.post(USERS, json=user).json()["data"]["userId"]],
+        "keyId": [caller.post(KEYS, json=key).json()["data"]["keyId"]],
     }
     return Things(ids, caller.user)
 
@@ -105,13 +151,13 @@ def refusal_of_late(caller: Caller, session_id: str) -> str:
 @pytest.fixture(scope="module")
 def ours(server: RunningServer) -> Things:
     with Caller(server) as admin:
-        return things_of(admin, demo.PROJECT, "sector_001")
+        return things_of(admin, demo.PROJECT, "sector_001", "2001-01-01")
 
 
 @pytest.fixture(scope="module")
 def theirs(server: RunningServer) -> Things:
     with Caller(server, demo.OTHER_USER) as neighbour:
-        return things_of(neighbour, demo.OTHER_PROJECT, demo.OTHER_SECTOR)
+        return things_of(neighbour, demo.OTHER_PROJECT, demo.OTHER_SECTOR, "2002-02-02")
 
 
 def every(operations: tuple[Operation, ...] = OPERATIONS) -> pytest.MarkDecorator:
@@ -156,14 +202,16 @@ def request(operation: Operation, ids: dict[str, str], user: str) -> tuple[str, 
 
 def _value(name: str, ids: dict[str, str], user: str, operation: Operation) -> Any:
     number = next(_numbers)
+    if MAKES.get(operation.name) == name:
+        return f"{name} {number}"
     fresh = {
         "deviceSeq": number,
         "openedAt": f"{fresh_day()}T14:00:00.000Z",
-        **{other: f"{other} {number}" for other in ("localId", "clientEventId", "idempotencyKey")},
+        **{other: f"{other} {number}" for other in ("localId", "clientEventId", "idempotencyKey", "name")},
     }
     if name in LISTS:
         return [{field: _value(field, ids, user, operation) for field in _fields_of_element(operation, name)}]
-    return fresh.get(name) or ({USER: user} | ids | VALUES)[name]
+    return fresh.get(name) or ({USER: user} | ids | VALUES | VALUES_OF.get(operation.name, {}))[name]
 
 
 def send(client: httpx.Client, operation: Operation, call: tuple[str, Json, Json | None]) -> httpx.Response:
@@ -193,7 +241,7 @@ def test_a_good_call_is_no_refusal_of_its_caller(server: RunningServer, ours: Th
 
 def _named(operation: Operation) -> Iterator[tuple[str, str]]:
     for name in (*names_in_path(operation), *names_in_query(operation), *names_in_body(operation)):
-        if name in IDS:
+        if name in IDS and MAKES.get(operation.name) != name:
             yield operation.name, name
 
 
@@ -238,7 +286,7 @@ def _without(answer: httpx.Response, thing: str, body: Json | None) -> str:
     told = answer.json()
     told.pop("requestId", None)
     text = json.dumps(told).replace(thing, "ID")
-    return re.sub(r"(localId|clientEventId|idempotencyKey) \d+", r"\1 N", text)
+    return re.sub(r"(localId|clientEventId|idempotencyKey|name) \d+", r"\1 N", text)
 
 
 @every()
@@ -257,8 +305,8 @@ def test_a_call_about_ones_own_things_never_shows_another_companys(
 
 @every()
 def test_a_viewer_only_reads(operation: Operation) -> None:
-    assert (Role.viewer in operation.roles) == (operation.http.method in ("GET", "HEAD"))
-    assert {Role.admin, Role.supervisor} <= operation.roles
+    assert operation.roles in (ANYONE, WRITERS, ADMINS)
+    assert operation.roles == ADMINS or (Role.viewer in operation.roles) == (operation.http.method in ("GET", "HEAD"))
 
 
 @every()
@@ -274,6 +322,35 @@ def test_a_role_may_call_what_the_table_says(
             refusal(answer, 403, "role_forbidden")
             empty = caller.request(operation.http.method, operation.http.path.format_map(ours.first()))
             refusal(empty, 403, "role_forbidden")
+
+
+@pytest.fixture(scope="module")
+def keys(server: RunningServer) -> dict[Scope, str]:
+    """A company key of each scope, and of no other."""
+    made = {}
+    with Caller(server) as admin:
+        for scope in Scope:
+            answer = admin.post(KEYS, json={"name": f"only {scope}", "scopes": [scope]})
+            made[scope] = answer.json()["data"]["key"]
+    return made
+
+
+@every()
+@pytest.mark.parametrize("scope", list(Scope))
+def test_a_company_key_may_call_what_its_scope_says(
+    server: RunningServer, ours: Things, keys: dict[Scope, str], operation: Operation, scope: Scope
+) -> None:
+    call = request(operation, ours.first(), f"key:{keys[scope].partition('.')[0]}")
+    for header, value in (("authorization", f"Bearer {keys[scope]}"), ("x-api-key", keys[scope])):
+        with Caller(server) as caller:
+            del caller.headers["authorization"]
+            caller.headers[header] = value
+            answer = send(caller, operation, call)
+        if operation.scope is scope:
+            assert answer.status_code not in (401, 403), answer.text
+        else:
+            assert answer.status_code == 403
+            assert operation.http.method == "HEAD" or answer.json()["code"] == "role_forbidden"
 
 
 def strange_tokens(server: RunningServer) -> dict[str, str]:
@@ -294,6 +371,8 @@ def strange_tokens(server: RunningServer) -> dict[str, str]:
         "another audience": f"Bearer {key.sign(demo.ADMIN, now, 3600, settings.issuer, 'someone')}",
         "cut signature": f"Bearer {head}.{claims}.{signature[:-4]}",
         "no signature": f"Bearer {head}.{claims}.",
+        "a key that nobody has": f"Bearer key_{'0' * 16}.{'A' * 43}",
+        "almost a key": "Bearer key_1.secret",
     }
 
 
@@ -309,6 +388,10 @@ def test_without_a_token_that_counts_nothing_is_answered(
             client.headers["authorization"] = header
             answers.append(send(client, operation, call))
         client.headers = httpx.Headers([("authorization", good), ("authorization", good)])
+        answers.append(send(client, operation, call))
+        client.headers = httpx.Headers({"x-api-key": server.token()})  # a user's token is no company key
+        answers.append(send(client, operation, call))
+        client.headers = httpx.Headers({"authorization": good, "x-api-key": f"key_{'0' * 16}.{'A' * 43}"})
         answers.append(send(client, operation, call))
     for answer in answers:
         assert answer.status_code == 401, answer.text

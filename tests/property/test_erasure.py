@@ -76,8 +76,13 @@ async def test_a_repeat_leaves_no_text_behind(tmp_path: Path) -> None:
         for name in ("John Smith", "John Smith", "Jon Smith"):
             await count(house, ADMIN, session_id, "e1", worker_name=name, evidence={"latitude": 19.4, "gross": 20})
         with closing(sqlite3.connect(house.data / directory.DATABASE)) as store:
-            texts = store.execute("select text from personal order by text").fetchall()
+            texts = store.execute(
+                "select distinct p.text from personal as p join entry as e"
+                " on e.company = p.company and p.digest in (e.name_digest, e.note_digest) order by p.text"
+            ).fetchall()
+            kept = store.execute("select count(*) from personal where subject is not null").fetchone()
     assert texts == [("John Smith",), ('{"gross":20,"latitude":19.4}',)]
+    assert kept == (1,)
 
 
 def erase(store: sqlite3.Connection, digests: list[bytes]) -> None:

@@ -25,7 +25,8 @@ from hydrobit.demo import company as demo
 from hydrobit.kit.instants import HOUR_MS, write_instant
 from hydrobit.operation import Caller
 from hydrobit.projects import service as projects
-from hydrobit.projects.store import Project
+from hydrobit.projects.service import Author
+from hydrobit.projects.store import Project, Sector
 from hydrobit.storage import directory
 from tests import embedded
 from tests.embedded import ADMIN, BUSY_MS_MAX, DAWN, NEIGHBOUR, SUPERVISOR, Answer, House, MovedClock
@@ -537,8 +538,9 @@ def _prepared_store() -> bytes:
         embedded.prepare(data, clock)
         project = Project(demo.PROJECT, "The same name", "Asia/Tokyo", "box", 5_500_000, None, 12)
         with closing(directory.open_store(data, busy_ms_max=BUSY_MS_MAX, checkpoints=True)) as store:
-            store.write(projects.add_project, NEIGHBOUR.company, project, clock.now())
-            store.write(projects.add_sector, NEIGHBOUR.company, demo.PROJECT, SECTORS[0], "Lote", clock.now())
+            author = Author(NEIGHBOUR.company, NEIGHBOUR.user_id, clock.now(), os.urandom)
+            store.write(projects.add_project, author, project)
+            store.write(projects.add_sector, author, Sector(SECTORS[0], demo.PROJECT, "Lote"))
         return (data / directory.DATABASE).read_bytes()
 
 

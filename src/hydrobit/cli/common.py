@@ -55,3 +55,39 @@ def seconds(text: str, name: str, most: int) -> int:
     if not 0 < length <= most:
         raise SettingError(f"{name} is {text!r}; write a length such as 90s, 15m, 1h or 7d, at most {most // 86_400}d")
     return length
+
+
+def company_number(store: SqliteStore, company_id: str) -> int:
+    """The store's number of a company. Raises StoreError when there is none of that id."""
+    from hydrobit.identity import store as identity
+
+    number = store.read(identity.company_number, checked_id(company_id))
+    if number is None:
+        raise StoreError(f"there is no company {company_id}; `hydrobit company add` makes one")
+    return number
+
+
+def checked_id(text: str) -> str:
+    """An id as the store keeps it. Raises Refused."""
+    from hydrobit.wire import fields
+
+    return fields.text(text, "the id")
+
+
+def checked_name(text: str) -> str:
+    """A name as the store keeps it. Raises Refused."""
+    from hydrobit.wire import fields
+
+    return fields.text(text, "the name")
+
+
+def checked_user(text: str) -> str:
+    """The id of a user, kept to the letter as tokens carry it. Raises Refused."""
+    from hydrobit.identity.verify import SUBJECT_LENGTH_MAX
+    from hydrobit.kit import texts
+    from hydrobit.wire import fields
+
+    try:
+        return texts.exact(text, SUBJECT_LENGTH_MAX)
+    except ValueError as e:
+        raise fields.invalid("the id", e) from e

@@ -15,3 +15,46 @@ insert into company (company, company_id, name, created_at) values (:company, :c
 -- name: add_user
 insert into user_account (user_id, company, name, email, role, created_at)
 values (:user_id, :company, :name, :email, :role, :now)
+
+-- name: user_of_company
+select user_id, name, email, role, created_at, disabled_at
+from user_account where company = :company and user_id = :user_id
+
+-- name: count_users
+select count(*) from user_account where company = :company
+
+-- name: page_of_users
+select user_id, name, email, role, created_at, disabled_at
+from user_account where company = :company
+order by user_id
+limit :page offset :skipped
+
+-- name: other_active_admin
+-- Is there an active admin beside this user?
+select 1 from user_account
+where company = :company and role = 'admin' and disabled_at is null and user_id <> :user_id
+limit 1
+
+-- name: change_user
+update user_account set name = :name, email = :email, role = :role
+where company = :company and user_id = :user_id
+
+-- name: switch_user
+update user_account set disabled_at = :disabled_at where company = :company and user_id = :user_id
+
+-- name: company_profile
+select company, company_id, name, refuses_unknown_workers, created_at, disabled_at
+from company where company_id = :company_id
+
+-- name: page_of_companies
+-- In the order in which they were added; for the operator.
+select company, company_id, name, refuses_unknown_workers, created_at, disabled_at
+from company where company > :after
+order by company
+limit :page
+
+-- name: change_company
+update company set name = :name, refuses_unknown_workers = :refuses where company = :company
+
+-- name: switch_company
+update company set disabled_at = :disabled_at where company = :company

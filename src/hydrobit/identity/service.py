@@ -1,5 +1,7 @@
-"""Who calls: from a verified token's subject to a `Caller`, the one place where a company is chosen."""
+"""Who calls: from a verified token's subject, or a company key, to a `Caller`; the one place that chooses a company."""
 
+from hydrobit.company_keys.check import KeyCheck
+from hydrobit.company_keys.secret import looks_like_a_key
 from hydrobit.errors import Code, Duplicate, Refused
 from hydrobit.identity import store
 from hydrobit.identity.verify import Verifier
@@ -9,10 +11,12 @@ from hydrobit.storage.engine import Engine, Transaction
 
 
 class Identity:
-    """Turns a bearer token into a caller. Facts about users are remembered for `facts_age_s_max` at most."""
+    """Turns a token or a company key into a caller. Facts about users are remembered for `facts_age_s_max` at most."""
 
-    def __init__(self, engine: Engine, verifier: Verifier, *, facts_age_s_max: int, length_max: int) -> None:
-        self._engine, self._verifier = engine, verifier
+    def __init__(
+        self, engine: Engine, verifier: Verifier, keys: KeyCheck, *, facts_age_s_max: int, length_max: int
+    ) -> None:
+        self._engine, self._verifier, self._keys = engine, verifier, keys
         self._facts_age_ms, self._length_max = facts_age_s_max * 1000, length_max
         self._callers: dict[str, tuple[Caller, int]] = {}
 
@@ -20,12 +24,14 @@ class Identity:
         """The caller of a token that was verified before, without a wait; None when it must be looked up."""
         proof = self._verifier.known(token, now)
         if proof is None:
-            return None
+            return self._keys.known(token, now) if looks_like_a_key(token) else None
         remembered = self._callers.get(proof.subject)
         return remembered[0] if remembered is not None and now < remembered[1] else None
 
     async def caller(self, token: str, now: int) -> Caller:
-        """Raises Refused: 401 for the token, 403 no_company for a user without one."""
+        """Raises Refused: 401 for the token or key, 403 no_company for a user without one."""
+        if looks_like_a_key(token):
+            return await self._keys.caller(token, now)
         proof = self._verifier.known(token, now) or await self._verifier.verify(token, now)
         found = await self._engine.read(store.user, proof.subject)
         if found is None or found.company is None or found.company_id is None or found.disabled:
@@ -44,7 +50,7 @@ def add_company(tx: Transaction, company_id: str, name: str, prefix: int, now: i
     try:
         store.add_company(tx, number, company_id, name, now)
     except Duplicate as e:
-        raise Refused(Code.invalid_value, f"There is a company {company_id} already.") from e
+        raise Refused(Code.id_taken, f"There is a company {company_id} already.") from e
     ledger.add_head(tx, number, prefix)
     return number
 
@@ -59,4 +65,4 @@ def add_user(
     try:
         store.add_user(tx, user_id, number, name, email, role, now)
     except Duplicate as e:
-        raise Refused(Code.invalid_value, f"There is a user {user_id} already.") from e
+        raise Refused(Code.id_taken, f"There is a user {user_id} already.", field="userId") from e

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from hydrobit.operation import Role
 from hydrobit.storage import queries
-from hydrobit.storage.engine import Transaction
+from hydrobit.storage.engine import Row, Transaction
 
 sql = queries.load("hydrobit.identity")
 
@@ -53,3 +55,87 @@ def last_company_number(tx: Transaction) -> int:
     """The highest number of a company; 0 while there is none."""
     row = tx.one(sql.last_company_number)
     return row[0] if row else 0
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """A user as its company sees it. Instants are milliseconds."""
+
+    user_id: str
+    name: str
+    email: str | None
+    role: Role
+    created_at: int
+    disabled_at: int | None
+
+
+class Company(msgspec.Struct, frozen=True):
+    """A company as the operator sees it. `number` is the store's own."""
+
+    number: int
+    company_id: str
+    name: str
+    refuses_unknown_workers: bool
+    created_at: int
+    disabled_at: int | None
+
+
+def profile(tx: Transaction, company: int, user_id: str) -> Profile | None:
+    row = tx.one(sql.user_of_company, company=company, user_id=user_id)
+    return _profile(row) if row else None
+
+
+def page_of_users(tx: Transaction, company: int, number: int, length: int) -> tuple[int, list[Profile]]:
+    """How many users the company has, disabled ones too, and one page of them in the order of their ids."""
+    row = tx.one(sql.count_users, company=company)
+    assert row is not None
+    found = tx.all(sql.page_of_users, company=company, page=length, skipped=(number - 1) * length)
+    return row[0], list(map(_profile, found))
+
+
+def has_other_active_admin(tx: Transaction, company: int, user_id: str) -> bool:
+    return tx.one(sql.other_active_admin, company=company, user_id=user_id) is not None
+
+
+def change_user(tx: Transaction, company: int, wanted: Profile) -> None:
+    """Writes name, email and role."""
+    tx.run(
+        sql.change_user,
+        company=company,
+        user_id=wanted.user_id,
+        name=wanted.name,
+        email=wanted.email,
+        role=wanted.role.value,
+    )
+
+
+def switch_user(tx: Transaction, company: int, user_id: str, disabled_at: int | None) -> None:
+    tx.run(sql.switch_user, company=company, user_id=user_id, disabled_at=disabled_at)
+
+
+def company(tx: Transaction, company_id: str) -> Company | None:
+    row = tx.one(sql.company_profile, company_id=company_id)
+    return _company(row) if row else None
+
+
+def page_of_companies(tx: Transaction, after: int, length: int) -> list[Company]:
+    """A page of the companies after a number."""
+    return list(map(_company, tx.all(sql.page_of_companies, after=after, page=length)))
+
+
+def change_company(tx: Transaction, wanted: Company) -> None:
+    """Writes the name and whether unknown workers are refused."""
+    tx.run(sql.change_company, company=wanted.number, name=wanted.name, refuses=int(wanted.refuses_unknown_workers))
+
+
+def switch_company(tx: Transaction, number: int, disabled_at: int | None) -> None:
+    tx.run(sql.switch_company, company=number, disabled_at=disabled_at)
+
+
+def _profile(row: Row) -> Profile:
+    user_id, name, email, role, created_at, disabled_at = row
+    return Profile(user_id, name, email, Role(role), created_at, disabled_at)
+
+
+def _company(row: Row) -> Company:
+    number, company_id, name, refuses, created_at, disabled_at = row
+    return Company(number, company_id, name, bool(refuses), created_at, disabled_at)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 
 PREFIX_BYTES = 4
+WORKER_ID_LENGTH = 24
 _HEX16 = re.compile(r"[0-9a-f]{16}")
 
 
@@ -34,6 +35,11 @@ def held_id(prefix: int, number: int) -> str:
 def session_id(opened_at: int, prefix: int, seq: int) -> str:
     """24 hex digits, as published: the second of the opening, then prefix and number of the opening's entry."""
     return f"{opened_at // 1000 & 0xFFFFFFFF:08x}{prefix << 32 | seq:016x}"
+
+
+def worker_id(created_at: int, prefix: int, number: int) -> str:
+    """The stored id of a worker, 24 hex digits: the second it was made in, then prefix and number."""
+    return f"{created_at // 1000 & 0xFFFFFFFF:08x}{prefix << 32 | number:016x}"
 
 
 def read_record_id(text: str) -> tuple[bool, int, int] | None:

@@ -1,51 +1,196 @@
-"""Rules of projects and sectors."""
+"""Rules of projects and sectors: who finds what, and every change with its line in the audit log.
 
+What is disabled is found no more, and nothing of it is deleted: its sessions and records stay as they are.
+"""
+
+from collections.abc import Callable
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from hydrobit.errors import Code, Duplicate, Refused
-from hydrobit.kit.amounts import MILLION
+import msgspec
+
+from hydrobit.audit import service as audit
+from hydrobit.errors import Code, Refused
 from hydrobit.projects import store
-from hydrobit.projects.store import Project
+from hydrobit.projects.store import PROJECTS_MAX, SECTORS_MAX, Project, Sector
 from hydrobit.storage.engine import Transaction
-from hydrobit.wire.sessions import HOURS_MAX, HOURS_MIN, PRICE_MAX, UNIT_LENGTH_MAX
+
+STAMP_BYTES = 16
+BOUNDARY_CHARACTERS_MAX = 16 * 1024 * 1024
+"""What the boundaries of one company may have together, so that its list is an answer and its index fits the memory."""
+
+
+class Author(msgspec.Struct, frozen=True):
+    """Who changes something of a company, and when; `random` gives salts and stamps."""
+
+    company: int
+    user_id: str
+    now: int
+    random: Callable[[int], bytes]
 
 
 def require(tx: Transaction, company: int, project_id: str) -> Project:
     """The project. Raises Refused, project_not_found, also for another company's."""
     found = store.project(tx, company, project_id)
     if found is None:
-        raise Refused(Code.project_not_found, f"There is no project {project_id}.", field="projectId")
+        raise _no_project(project_id)
     return found
 
 
-def require_sector(tx: Transaction, company: int, project_id: str, sector_id: str) -> None:
-    """Raises Refused, sector_not_found, also for another project's."""
-    if not store.has_sector(tx, company, project_id, sector_id):
-        raise Refused(Code.sector_not_found, f"Project {project_id} has no sector {sector_id}.", field="sectorId")
+def require_sector(tx: Transaction, company: int, project_id: str, sector_id: str) -> Sector:
+    """The sector. Raises Refused, sector_not_found, also for another project's."""
+    found = store.sector(tx, company, project_id, sector_id)
+    if found is None:
+        raise _no_sector(project_id, sector_id)
+    return found
 
 
-def add_project(tx: Transaction, company: int, project: Project, now: int) -> None:
-    """Raises Refused for an unknown zone, for what no session may have, and for an id that is taken."""
-    if not 0 <= project.price <= PRICE_MAX * MILLION:
-        raise Refused(Code.invalid_value, f"The price must lie between 0 and {PRICE_MAX}.")
-    if not HOURS_MIN <= project.max_duration_hours <= HOURS_MAX:
-        raise Refused(Code.invalid_value, f"The hours must lie between {HOURS_MIN} and {HOURS_MAX}.")
-    if len(project.sampling_unit) > UNIT_LENGTH_MAX:
-        raise Refused(Code.invalid_value, f"The unit must have at most {UNIT_LENGTH_MAX} characters.")
-    try:
-        ZoneInfo(project.timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as e:
-        raise Refused(Code.invalid_value, f"{project.timezone} is not an IANA zone such as America/Mexico_City.") from e
-    try:
-        store.add_project(tx, company, project, now)
-    except Duplicate as e:
-        raise Refused(Code.invalid_value, f"There is a project {project.project_id} already.") from e
+def list_projects(tx: Transaction, company: int) -> list[tuple[Project, list[Sector]]]:
+    """Every project in use with its sectors, by id."""
+    return [(project, store.sectors(tx, company, project.project_id)) for project in store.projects(tx, company)]
 
 
-def add_sector(tx: Transaction, company: int, project_id: str, sector_id: str, name: str, now: int) -> None:
-    """Raises Refused for an unknown project or an id that is taken."""
+def list_sectors(tx: Transaction, company: int, project_id: str) -> list[Sector]:
+    """The sectors in use of a project, by id. Raises Refused, project_not_found."""
     require(tx, company, project_id)
+    return store.sectors(tx, company, project_id)
+
+
+def add_project(tx: Transaction, author: Author, project: Project) -> tuple[Project, bool]:
+    """The project, and whether it is new: the same again is the stored one.
+
+    Raises Refused: invalid_value for an unknown zone or too many projects, id_taken.
+    """
+    _known_zone(project.timezone)
+    stored = store.project_even_if_disabled(tx, author.company, project.project_id)
+    if stored is not None:
+        if stored != project:
+            raise _taken("project", project.project_id, stored.disabled)
+        return stored, False
+    store.add_project(tx, author.company, project, author.now)
+    _written(tx, author, "project", None, project)
+    require_room(tx, author.company)
+    return project, True
+
+
+def change_project(tx: Transaction, author: Author, project_id: str, changes: dict[str, Any]) -> Project:
+    """The project with some of its fields changed; a change to what is there already leaves no trace.
+
+    Raises Refused: project_not_found, invalid_value.
+    """
+    stored = store.project_even_if_disabled(tx, author.company, project_id)
+    if stored is None:
+        raise _no_project(project_id)
+    wanted = msgspec.structs.replace(stored, **changes)
+    _known_zone(wanted.timezone)
+    if wanted != stored:
+        store.change_project(tx, author.company, wanted, author.now)
+        _written(tx, author, "project", stored, wanted)
+        require_room(tx, author.company)
+    return wanted
+
+
+def add_sector(tx: Transaction, author: Author, sector: Sector) -> tuple[Sector, bool]:
+    """The sector, and whether it is new: the same again is the stored one.
+
+    Raises Refused: project_not_found, id_taken, invalid_value for too many sectors.
+    """
+    require(tx, author.company, sector.project_id)
+    stored = store.sector_even_if_disabled(tx, author.company, sector.sector_id)
+    if stored is not None:
+        if stored != sector:
+            raise _taken("sector", sector.sector_id, stored.disabled)
+        return stored, False
+    insert_sector(tx, author, sector)
+    require_room(tx, author.company)
+    return sector, True
+
+
+def change_sector(tx: Transaction, author: Author, project_id: str, sector_id: str, changes: dict[str, Any]) -> Sector:
+    """The sector with some of its fields changed; a change to what is there already leaves no trace.
+
+    Raises Refused: project_not_found, sector_not_found, invalid_value.
+    """
+    require(tx, author.company, project_id)
+    stored = store.sector_even_if_disabled(tx, author.company, sector_id)
+    if stored is None or stored.project_id != project_id:
+        raise _no_sector(project_id, sector_id)
+    wanted = msgspec.structs.replace(stored, **changes)
+    if wanted != stored:
+        update_sector(tx, author, stored, wanted)
+        require_room(tx, author.company)
+    return wanted
+
+
+def insert_sector(tx: Transaction, author: Author, sector: Sector) -> None:
+    """Adds a sector whose id is free to a project that is there."""
+    store.add_sector(tx, author.company, sector, author.now)
+    _written(tx, author, "sector", None, sector)
+
+
+def update_sector(tx: Transaction, author: Author, stored: Sector, wanted: Sector) -> None:
+    """Writes a sector's new values."""
+    store.change_sector(tx, author.company, wanted, author.now)
+    _written(tx, author, "sector", stored, wanted)
+
+
+def require_room(tx: Transaction, company: int) -> None:
+    """Raises Refused when the company has more now than it may; what this transaction wrote is undone then."""
+    projects, sectors, characters = store.size(tx, company)
+    if projects > PROJECTS_MAX:
+        raise Refused(Code.invalid_value, f"A company may have at most {PROJECTS_MAX} projects.")
+    if sectors > SECTORS_MAX:
+        raise Refused(Code.invalid_value, f"A company may have at most {SECTORS_MAX} sectors.")
+    if characters > BOUNDARY_CHARACTERS_MAX:
+        raise Refused(
+            Code.invalid_value,
+            f"A company's boundaries may have at most {BOUNDARY_CHARACTERS_MAX} characters together; simplify them.",
+        )
+
+
+def _written(
+    tx: Transaction, author: Author, kind: str, before: Project | Sector | None, after: Project | Sector
+) -> None:
+    """The change's line in the audit log; and a new stamp, where what a point lies in may have changed."""
+    if before is None:
+        action = "add"
+    elif before.disabled != after.disabled:
+        action = "disable" if after.disabled else "enable"
+    else:
+        action = "change"
+    subject = after.sector_id if isinstance(after, Sector) else after.project_id
+    told = None if before is None else msgspec.to_builtins(before)
+    audit.record(
+        tx,
+        author.company,
+        author.user_id,
+        f"{kind}.{action}",
+        subject,
+        told,
+        msgspec.to_builtins(after),
+        author.now,
+        author.random,
+    )
+    if action != "change" or before is None or before.boundary != after.boundary:
+        store.set_places_stamp(tx, author.company, author.random(STAMP_BYTES))
+
+
+def _known_zone(name: str) -> None:
     try:
-        store.add_sector(tx, company, project_id, sector_id, name, now)
-    except Duplicate as e:
-        raise Refused(Code.invalid_value, f"There is a sector {sector_id} already.") from e
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as e:
+        sentence = f"{name} is not an IANA zone such as America/Mexico_City."
+        raise Refused(Code.invalid_value, sentence, field="timezone") from e
+
+
+def _taken(kind: str, identity: str, disabled: bool) -> Refused:
+    state = "is disabled" if disabled else "has other values"
+    return Refused(Code.id_taken, f"There is a {kind} {identity} already, and it {state}; change that one instead.")
+
+
+def _no_project(project_id: str) -> Refused:
+    return Refused(Code.project_not_found, f"There is no project {project_id}.", field="projectId")
+
+
+def _no_sector(project_id: str, sector_id: str) -> Refused:
+    return Refused(Code.sector_not_found, f"Project {project_id} has no sector {sector_id}.", field="sectorId")

@@ -32,7 +32,31 @@ JSON, plain or gzip.
 changes nothing twice.
 """
 
+_SCHEMES = {
+    "bearerAuth": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "User token, sent in the Authorization header.",
+    },
+    "apiKeyAuth": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "x-api-key",
+        "description": "Company key `<keyId>.<token>`. Beside an Authorization header it is refused.",
+    },
+    "apiTokenAuth": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "keyId.token",
+        "description": "The same company key as a bearer value.",
+    },
+}
+
 TAGS = {
+    "Projects": "Projects (ranches) and their sectors (lots): reading them, and setting them up.",
+    "Workers": "The crew.",
+    "Administration": "Running a company: its users, its keys, and who changed what. For admins.",
     "Production Sessions": "Opening, reading, changing, extending and closing a day's work in one sector.",
     "Production Records": "Counting units per worker inside an open session, and undoing counts.",
 }
@@ -74,17 +98,10 @@ def text(document: Json) -> str:
 def _components(operations: Sequence[Operation]) -> Json:
     requests = [row.request.shape for row in operations if row.request is not None]
     answers = [row.answer for row in operations if row.answer is not None]
-    in_paths = [parameter for row in operations for parameter in row.parameters if parameter.place == "path"]
+    shared = [parameter for row in operations for parameter in row.parameters if _component_name(parameter)]
     return {
-        "securitySchemes": {
-            "bearerAuth": {
-                "type": "http",
-                "scheme": "bearer",
-                "bearerFormat": "JWT",
-                "description": "User token, sent in the Authorization header.",
-            }
-        },
-        "parameters": {_component_name(parameter): _described(parameter) for parameter in in_paths},
+        "securitySchemes": _SCHEMES,
+        "parameters": {_component_name(parameter): _described(parameter) for parameter in shared},
         "responses": {refusal.name: _refusal(status) for status, refusal in REFUSALS.items()},
         "schemas": schemas.components(requests, [Error, *answers]),
     }
@@ -98,6 +115,8 @@ def _operation(row: Operation) -> Json:
         "description": f"{row.description}\n\n{_who(row)}\n\n**Repeating.** {row.repeat}",
         "x-errors": {str(status): list(found) for status, found in codes_by_status(row).items()},
     }
+    if row.scope is not None:
+        written["security"] = [{name: []} for name in _SCHEMES]
     if row.parameters:
         written["parameters"] = [_parameter(parameter) for parameter in row.parameters]
     if row.request is not None:
@@ -111,7 +130,8 @@ def _operation(row: Operation) -> Json:
 
 
 def _who(row: Operation) -> str:
-    return f"**Roles.** {', '.join(sorted(row.roles))}."
+    roles = f"**Roles.** {', '.join(sorted(row.roles))}."
+    return f"{roles} **Scope of a company key.** `{row.scope}`." if row.scope is not None else roles
 
 
 def _examples(row: Operation) -> Json:
@@ -124,12 +144,14 @@ def _examples(row: Operation) -> Json:
 
 
 def _parameter(parameter: Parameter) -> Json:
-    if parameter.place == "path":
-        return {"$ref": f"#/components/parameters/{_component_name(parameter)}"}
-    return _described(parameter)
+    name = _component_name(parameter)
+    return {"$ref": f"#/components/parameters/{name}"} if name else _described(parameter)
 
 
 def _component_name(parameter: Parameter) -> str:
+    """Under which name the document keeps the parameter; empty where it stands in its operation."""
+    if parameter.place == "query":
+        return parameter.component
     return parameter.name[0].upper() + parameter.name[1:]
 
 

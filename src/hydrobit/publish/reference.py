@@ -36,7 +36,8 @@ def _line(row: Operation) -> tuple[str, ...]:
 
 def _operation(row: Operation) -> Iterable[str]:
     yield f"## {row.name}\n\n`{row.http.method} {row.http.path}`\n\n{row.summary}. {row.description}\n"
-    yield f"Roles: {', '.join(sorted(row.roles))}. Sent again: {row.repeat}\n"
+    scope = f" Scope of a company key: `{row.scope}`." if row.scope is not None else ""
+    yield f"Roles: {', '.join(sorted(row.roles))}.{scope} Sent again: {row.repeat}\n"
     if row.parameters:
         yield _table(
             ("Parameter", "In", "Required", "Example", "Meaning"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydrobit.errors import CATALOGUE, Code
-from hydrobit.operation import ANYONE, Operation
+from hydrobit.operation import Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ _OF_EVERY_CALL = {
     Code.token_invalid,
     Code.token_expired,
     Code.no_company,
+    Code.role_forbidden,  # where roles would allow it, a company key may still lack the scope
     Code.slow_request,
     Code.body_too_large,
     Code.unsupported_content_type,
@@ -72,8 +73,8 @@ def codes(operation: Operation) -> tuple[Code, ...]:
         possible.add(Code.unknown_path)  # an id with a slash in it leads nowhere
     if "auth0Id" in names:
         possible |= {Code.caller_mismatch, Code.missing_field}
-    if operation.roles != ANYONE:
-        possible.add(Code.role_forbidden)
+    if "companyId" in names:
+        possible.add(Code.other_company)
     return tuple(code for code in CATALOGUE if code in possible)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, inspect
 
-from hydrobit.wire.fields import PROMISED, SHAPE, Auth0Id
+from hydrobit.wire.fields import NULLABLE, PROMISED, SHAPE, Auth0Id
 
 Schema = dict[str, Any]
 
@@ -97,14 +97,15 @@ def _published(schema: Schema, in_request: bool, names: dict[str, str]) -> Schem
         }
     if not in_request:
         written.pop("default", None)
-    written.pop(PROMISED, None)
+    for mark in (PROMISED, NULLABLE):
+        written.pop(mark, None)
     return {name: value for name, value in written.items() if (name, value) != ("required", [])}
 
 
 def _without_null(schema: Schema, in_request: bool) -> Schema:
-    """`X or null` as X in a request; in an answer as X with the type null beside its own."""
+    """`X or null` as X in a request, unless null is published there; in an answer as X with the type null beside it."""
     (inner,) = (choice for choice in schema["anyOf"] if choice != {"type": "null"})
-    if in_request:
+    if in_request and not inner.get(NULLABLE):
         return dict(inner)
     return {**inner, "type": [inner["type"], "null"]}
 

@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw
 from hydrobit.errors import CATALOGUE, Code, Refused
 from hydrobit.kit import canonical
 from hydrobit.kit.amounts import write_amount
+from hydrobit.kit.ids import WORKER_ID_LENGTH as STORED_WORKER_ID_LENGTH
 from hydrobit.kit.instants import write_instant
 from hydrobit.operation import ANYONE, WRITERS, Call, Context, Http, Operation, Parameter, Repeat, Reply, Source
 from hydrobit.records import reading, service
@@ -35,6 +36,7 @@ from hydrobit.wire.records import (
     VoidInput,
     VoidPreview,
 )
+from hydrobit.workers.service import is_stored_id, to_business_ids
 
 CHUNKS_IN_FLIGHT_MAX = 2
 """While one chunk of a bulk call commits, the next one is read; more would let one phone crowd out the others."""
@@ -45,6 +47,8 @@ _event_id = msgspec.json.Decoder(EventId)
 
 async def create(context: Context, call: Call) -> Reply:
     draft = _draft(context, call, call.body, call.source)
+    if len(draft.worker_id) == STORED_WORKER_ID_LENGTH:
+        (draft,) = await _with_business_ids(context, [draft])
     outcome = _recorded(*await context.appender.append((draft,)))
     data = RecordCreatedData(payloadPreview=_preview(draft, outcome), idempotent=outcome.replay)
     return Reply(200 if outcome.replay else 201, RecordCreated(data=data, ignored=list(call.ignored) or UNSET))
@@ -109,6 +113,18 @@ async def check_key(context: Context, call: Call) -> Reply:
     return Reply(200 if used else 404, None)
 
 
+async def _with_business_ids(context: Context, drafts: list[RecordDraft]) -> list[RecordDraft]:
+    """The drafts with the business id wherever a worker's stored id was sent (contract, "Reading a request")."""
+    stored_ids = frozenset(draft.worker_id for draft in drafts if is_stored_id(draft.worker_id))
+    if not stored_ids:
+        return drafts
+    found = await context.engine.read(to_business_ids, drafts[0].company, stored_ids)
+    return [
+        msgspec.structs.replace(draft, worker_id=found[draft.worker_id]) if draft.worker_id in found else draft
+        for draft in drafts
+    ]
+
+
 def _recorded(outcome: Outcome) -> Recorded:
     """What became of a single draft. Raises Refused."""
     if isinstance(outcome, Refused):
@@ -136,6 +152,10 @@ class _Element(msgspec.Struct, frozen=True):
     client_event_id: str | None
     ignored: tuple[str, ...] = ()
 
+    def of(self, draft: RecordDraft) -> "_Element":
+        """The same element with another draft."""
+        return _Element(draft, None, self.client_event_id, self.ignored)
+
 
 def _read_element(context: Context, call: Call, element: Raw) -> _Element:
     client_event_id = None
@@ -159,6 +179,10 @@ def _event_id_of(element: Raw) -> str | None:
 
 async def _append_chunk(context: Context, first: int, elements: Sequence[_Element]) -> list[BulkResult]:
     drafts = [element.draft for element in elements if element.draft is not None]
+    if any(len(draft.worker_id) == STORED_WORKER_ID_LENGTH for draft in drafts):
+        resolved = iter(await _with_business_ids(context, drafts))
+        elements = [element.of(next(resolved)) if element.draft is not None else element for element in elements]
+        drafts = [element.draft for element in elements if element.draft is not None]
     outcomes = iter(await context.appender.append(drafts) if drafts else ())
     return [
         _result(index, element, next(outcomes) if element.draft is not None else element.refused)

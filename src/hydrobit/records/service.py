@@ -9,6 +9,7 @@ from hydrobit.ledger.entry import Entry, Kind
 from hydrobit.records.reading import CLIENT_KEY, read_derived_key
 from hydrobit.sessions import store as session_store
 from hydrobit.storage.engine import Transaction
+from hydrobit.workers.service import to_business_ids
 
 
 class RecordView(msgspec.Struct, frozen=True):
@@ -55,4 +56,5 @@ def is_key_used(tx: Transaction, company: int, key: str) -> bool:
     if parts is None or session is None:
         return False
     _, worker_id, client_event_id = parts
+    worker_id = to_business_ids(tx, company, frozenset({worker_id})).get(worker_id, worker_id)
     return ledger.by_event(tx, company, session.session_no, worker_id, client_event_id) is not None

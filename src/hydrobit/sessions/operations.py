@@ -10,6 +10,7 @@ from hydrobit.kit.instants import write_instant
 from hydrobit.ledger.entry import SYSTEM
 from hydrobit.ledger.read import WorkerSum
 from hydrobit.operation import ANYONE, WRITERS, Call, Context, Http, Operation, Parameter, Repeat, Reply
+from hydrobit.projects import reading as defaults
 from hydrobit.projects.store import Bonus as StoredBonus
 from hydrobit.sessions import reading, service
 from hydrobit.sessions.service import SessionView
@@ -78,7 +79,7 @@ async def extend_session(context: Context, call: Call) -> Reply:
         service.extend_session,
         call.caller,
         call.path["sessionId"],
-        reading.hours(call.body.maxDurationHours),
+        defaults.hours(call.body.maxDurationHours),
         call.source,
         call.now,
     )

@@ -4,18 +4,10 @@ import msgspec
 
 from hydrobit.errors import Code, Refused
 from hydrobit.kit.instants import HOUR_MS, write_instant
+from hydrobit.projects import reading as defaults
 from hydrobit.projects.store import Bonus
 from hydrobit.wire import fields
-from hydrobit.wire.sessions import (
-    HOURS_MAX,
-    HOURS_MIN,
-    PRICE_MAX,
-    UNIT_LENGTH_MAX,
-    BonusInput,
-    Session,
-    SessionChange,
-    SessionInput,
-)
+from hydrobit.wire.sessions import UNIT_LENGTH_MAX, Session, SessionChange, SessionInput
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -53,9 +45,9 @@ def opening(body: SessionInput, now: int, ahead_hours_max: int) -> Opening:
         sector_name=fields.text(body.sector_name, "sector_name"),
         opened_at=opened_at,
         sampling_unit=fields.optional_text(body.samplingUnit, "samplingUnit", UNIT_LENGTH_MAX),
-        price=_price(body.pricePerUnit),
-        bonus=_bonus(body.bonus),
-        max_duration_hours=None if fields.left_out(body.maxDurationHours) else hours(body.maxDurationHours),
+        price=defaults.price(body.pricePerUnit),
+        bonus=defaults.bonus(body.bonus),
+        max_duration_hours=None if fields.left_out(body.maxDurationHours) else defaults.hours(body.maxDurationHours),
         notes=fields.optional_text(body.notes, "notes", fields.NOTE_LENGTH_MAX),
         local_id=fields.optional_key(body.localId, "localId"),
     )
@@ -72,20 +64,13 @@ def change(body: SessionChange, ignored: tuple[str, ...]) -> Change:
             raise Refused(Code.unchangeable_field, f"{name} cannot be changed by an update.", field=name)
     wanted = Change(
         sampling_unit=fields.optional_text(body.samplingUnit, "samplingUnit", UNIT_LENGTH_MAX),
-        price=_price(body.pricePerUnit),
-        bonus=_bonus(body.bonus),
+        price=defaults.price(body.pricePerUnit),
+        bonus=defaults.bonus(body.bonus),
         notes=fields.optional_text(body.notes, "notes", fields.NOTE_LENGTH_MAX),
     )
     if wanted == Change(None, None, None, None):
         raise Refused(Code.nothing_to_change, "Send samplingUnit, pricePerUnit, bonus or notes.")
     return wanted
-
-
-def hours(raw: msgspec.Raw) -> int:
-    """A session's greatest length. Raises Refused."""
-    if fields.left_out(raw):
-        raise fields.missing("maxDurationHours")
-    return fields.whole(raw, "maxDurationHours", HOURS_MIN, HOURS_MAX)
 
 
 def clock_ahead(field: str, ahead_hours_max: int, now: int) -> Refused:
@@ -96,19 +81,3 @@ def clock_ahead(field: str, ahead_hours_max: int, now: int) -> Refused:
         field=field,
         serverTime=write_instant(now),
     )
-
-
-def _price(raw: msgspec.Raw) -> int | None:
-    return None if fields.left_out(raw) else fields.amount(raw, "pricePerUnit", 0, PRICE_MAX)
-
-
-def _bonus(body: BonusInput | None) -> Bonus | None:
-    if body is None:
-        return None
-    if fields.left_out(body.value):
-        raise fields.missing("bonus.value")
-    most = 100 if body.type == "percent" else PRICE_MAX
-    value = fields.amount(body.value, "bonus.value", 0, most)
-    if body.type == "flat" and value == 0:
-        raise fields.invalid("bonus.value", "must be above 0 for a flat bonus")
-    return Bonus(body.type, value, fields.optional_text(body.note, "bonus.note", fields.NOTE_LENGTH_MAX))

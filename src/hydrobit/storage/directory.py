@@ -14,6 +14,8 @@ from hydrobit.storage.sqlite import SqliteStore
 
 DATABASE = "hydrobit.db"
 SIGNING_KEY = Path("keys") / "signing.pem"
+LINKS_KEY = Path("keys") / "links.key"
+OBJECTS = "objects"
 LOCK = "server.lock"
 
 _STORE = Query("store", "select is_backup from store", ())

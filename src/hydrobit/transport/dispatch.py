@@ -87,15 +87,20 @@ class Dispatcher:
         if isinstance(token, Refused):
             raise token
         caller = self._identity.known(token, now) or await self._identity.caller(token, now)
-        if caller.role not in operation.roles:
-            raise Refused(Code.role_forbidden, f"The role {caller.role} may not call {operation.name}.")
+        if not operation.admits(caller):
+            raise Refused(Code.role_forbidden, f"{_standing(caller)} may not call {operation.name}.")
         if isinstance(query, Refused):
             raise query
         values = _parameters(operation.parameters, query) if operation.parameters else _NOTHING
         shape, ignored = _body(operation, body)
         _same_caller(caller, shape, values)
+        _same_company(caller, shape, values)
         call = Call(caller, shape, path, values, source, now, ignored)
         return await operation.handler(self._context, call)
+
+
+def _standing(caller: Caller) -> str:
+    return f"The role {caller.role}" if caller.role is not None else "A key without its scope"
 
 
 def _body(operation: Operation, body: bytes) -> tuple[Any, tuple[str, ...]]:
@@ -116,6 +121,13 @@ def _same_caller(caller: Caller, shape: object, values: Mapping[str, Any]) -> No
         if not said.strip():
             raise Refused(Code.missing_field, "auth0Id is required.", field="auth0Id")
         raise Refused(Code.caller_mismatch, "auth0Id is not the token's user.", field="auth0Id")
+
+
+def _same_company(caller: Caller, shape: object, values: Mapping[str, Any]) -> None:
+    """The company is the token's; another one is refused, whether there is one of that id or not."""
+    for said in (getattr(shape, "companyId", None), values.get("companyId")):
+        if said is not None and said != caller.company_id:
+            raise Refused(Code.other_company, "companyId is not the caller's company.", field="companyId")
 
 
 def _parameters(parameters: tuple[Parameter, ...], query: Mapping[str, str]) -> dict[str, Any]:

@@ -30,6 +30,9 @@ UNPROMISED: dict[str, Any] = {PROMISED: False}
 """Marks a field that is always written, and yet is not `required` in the documents: the published example lacks it, and
 an example has to fit its schema."""
 
+NULLABLE = "x-nullable"
+"""Marks a request field whose null is published; in the others null counts as left out without a word."""
+
 NOTHING = Raw(b"")
 """A number or object that was left out."""
 

@@ -30,7 +30,7 @@ class OperationEndpoint:
 
     async def answer(self, request: Request) -> Answer:
         request_id = self._dispatcher.next_request_id()
-        token = _or_refused(bearer, request)
+        token = _or_refused(credential, request)
         query = _or_refused(read_query, request.query) if request.query else _NO_QUERY
         reply = await self._dispatcher.answer(
             self._operation, request_id, token, request.parameters, query, request.body, Source.http
@@ -56,13 +56,24 @@ def to_answer(reply: Reply, request_id: str, retry_after: tuple[bytes, bytes]) -
     return Answer(reply.status, b"" if reply.body is None else encode(reply.body), headers=headers)
 
 
-def bearer(request: Request) -> str | None:
-    """The bearer token; None when there is none. Raises Refused for several or other credentials."""
-    header = request.headers.get(b"authorization")
-    if header is None:
+def credential(request: Request) -> str | None:
+    """The bearer token or company key; None when there is none. Raises Refused for several or other credentials."""
+    header, key = request.headers.get(b"authorization"), request.headers.get(b"x-api-key")
+    if header is None and key is None:
         return None
-    if request.authorizations > 1:
-        raise Refused(Code.token_invalid, "Send one Authorization header, not several.")
+    if request.credentials > 1 or (header is not None and key is not None):
+        raise Refused(Code.token_invalid, "Send one Authorization or x-api-key header, not several.")
+    return _bearer(header) if header is not None else _api_key(key or b"")
+
+
+def _api_key(header: bytes) -> str:
+    text = header.strip().decode("latin-1")
+    if text.count(".") != 1:  # a user's token has two dots; it counts in the Authorization header alone
+        raise Refused(Code.token_invalid, "The x-api-key header must be a company key: <keyId>.<token>.")
+    return text
+
+
+def _bearer(header: bytes) -> str:
     scheme, _, token = header.partition(b" ")
     if scheme.lower() != b"bearer" or not token:
         raise Refused(Code.token_invalid, "The Authorization header must be: Bearer <token>.")

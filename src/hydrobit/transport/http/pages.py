@@ -1,7 +1,10 @@
 """The pages of the system itself: health, readiness, metrics, keys and the derived document."""
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+import msgspec
 
 from hydrobit.errors import Code, Refused
 from hydrobit.settings import Settings
@@ -9,6 +12,9 @@ from hydrobit.transport.http.shell import Answer, Endpoint, Request
 from hydrobit.transport.metrics import CONTENT_TYPE, Metrics
 from hydrobit.wire.envelope import encode
 
+_OBJECT_QUERY = re.compile(rb"until=(?P<until>[0-9]{1,12})&signature=(?P<signature>[\w-]{43})", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NUMBER = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 Refuse = Callable[[Refused, str], Answer]
 
 
@@ -50,6 +56,50 @@ class MetricsPage:
         if not self._public and not _is_loopback(request):
             return self._refuse(Refused(Code.unknown_path, f"There is nothing at {request.path}."), request.path)
         return Answer(200, self._metrics.text(), CONTENT_TYPE.encode())
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """An object on its way out: its type, its length in bytes, and its bytes in parts."""
+
+    content_type: str
+    length: int
+    chunks: AsyncIterator[bytes]
+
+
+class ObjectPage:
+    """Photos and media, for whoever has a signed link; without a token, so that a browser can show them."""
+
+    body_bytes_max = 0
+
+    def __init__(self, fetch: Callable[[int, str, int, str], Awaitable[Fetched | None]], refuse: Refuse) -> None:
+        self._fetch, self._refuse = fetch, refuse
+
+    async def answer(self, request: Request) -> Answer:
+        link = _OBJECT_QUERY.fullmatch(request.query)
+        company, digest = request.parameters["company"], request.parameters["digest"]
+        found = None
+        if link is not None and _NUMBER.fullmatch(company) and _DIGEST.fullmatch(digest):
+            found = await self._fetch(int(company), digest, int(link["until"]), link["signature"].decode())
+        if found is None:
+            gone = "There is nothing at this link, or it has expired; ask for the thing again to get a new one."
+            return self._refuse(Refused(Code.unknown_path, gone), request.path)
+        return Answer(
+            200,
+            b"",
+            found.content_type.encode(),
+            headers=[
+                (b"content-disposition", _disposition(found.content_type, digest)),
+                (b"content-security-policy", b"default-src 'none'; sandbox"),
+            ],
+            length=found.length,
+            chunks=found.chunks,
+        )
+
+
+def _disposition(content_type: str, digest: str) -> bytes:
+    """Pictures may be shown in a page; everything else is only saved."""
+    kind, _, name = content_type.partition("/")
+    return f'{"inline" if kind == "image" else "attachment"}; filename="{digest[:16]}.{name}"'.encode()
 
 
 def _is_loopback(request: Request) -> bool:

@@ -6,7 +6,7 @@ It knows nothing of operations; the benchmark's echo runs in the same shell.
 import asyncio
 import gzip
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -22,6 +22,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+CREDENTIALS = (b"authorization", b"x-api-key")
 BODIES_BYTES_MAX = 256 * 1024 * 1024
 """What bodies that come in parts may hold together while they are under way, whoever sends them."""
 GZIP_BYTES_MIN = 1_400
@@ -30,6 +31,8 @@ GZIP_LEVEL = 4
 LENGTH_DIGITS_MAX = 18
 """A longer Content-Length is more than any limit, or is written with zeros that nobody writes."""
 GZIP_IN_THREAD_BYTES_MIN = 32_768
+UNPACK_IN_THREAD_BYTES_MIN = 1_048_576
+"""Where a body may be larger than this, it is unpacked beside the event loop."""
 _METHODS = b"GET, HEAD, POST, PATCH, OPTIONS"
 SAFE_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
@@ -45,8 +48,8 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     parameters: Mapping[str, str]
     query: bytes
     headers: Mapping[bytes, bytes]
-    authorizations: int
-    """How many Authorization headers there were."""
+    credentials: int
+    """How many headers with credentials there were; two of different names are told by the endpoint."""
     client: str
     body: bytes
 
@@ -58,6 +61,9 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     content_type: bytes = b"application/json"
     headers: Sequence[tuple[bytes, bytes]] = ()
+    length: int = 0
+    chunks: AsyncIterator[bytes] | None = None
+    """A body that comes in parts, `length` bytes in all, in the place of `body`."""
 
 
 class Endpoint(Protocol):
@@ -141,7 +147,7 @@ class Shell:
             return Answer(answer.status, answer.body, headers=[(b"allow", _allowed(methods)), *answer.headers])
         body = await self._read_body(headers, receive, endpoint.body_bytes_max)
         pairs = scope["headers"]
-        authorizations = 1 if len(headers) == len(pairs) else sum(name == b"authorization" for name, _ in pairs)
+        credentials = 1 if len(headers) == len(pairs) else sum(name in CREDENTIALS for name, _ in pairs)
         client = scope["client"]
         return await endpoint.answer(
             Request(
@@ -150,7 +156,7 @@ class Shell:
                 parameters,
                 scope["query_string"],
                 headers,
-                authorizations,
+                credentials,
                 client[0] if client else "",
                 body,
             )
@@ -171,7 +177,10 @@ class Shell:
             raise _too_large(bytes_max)
         coding = headers.get(b"content-encoding", b"identity").strip().lower()
         if coding == b"gzip" and body:
-            body = _unpack(body, bytes_max)
+            if bytes_max >= UNPACK_IN_THREAD_BYTES_MIN:
+                body = await asyncio.to_thread(_unpack, body, bytes_max)
+            else:
+                body = _unpack(body, bytes_max)
         elif coding not in (b"", b"identity", b"gzip"):
             raise Refused(Code.unsupported_content_type, "Content-Encoding must be gzip or left out.")
         if body:
@@ -208,6 +217,9 @@ class Shell:
         if len(body) >= GZIP_BYTES_MIN and b"gzip" in request.get(b"accept-encoding", b""):
             body = await _pack(body)
             headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
+        if answer.chunks is not None:
+            await _send_chunks(answer, answer.chunks, headers, send)
+            return
         if answer.status != 204:
             headers.append((b"content-length", b"%d" % len(body)))
             if body:
@@ -236,6 +248,14 @@ def _preflight(headers: Mapping[bytes, bytes]) -> Headers:
         (b"access-control-allow-headers", b"authorization, content-type, content-encoding, x-api-key"),
         (b"access-control-max-age", b"86400"),
     ]
+
+
+async def _send_chunks(answer: Answer, chunks: AsyncIterator[bytes], headers: Headers, send: Send) -> None:
+    headers += [(b"content-length", b"%d" % answer.length), (b"content-type", answer.content_type)]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    async for chunk in chunks:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _unpack(packed: bytes, bytes_max: int) -> bytes:

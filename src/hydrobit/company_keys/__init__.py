@@ -1,0 +1,1 @@
+"""Keys of machines: `<keyId>.<token>` with scopes, for one company."""

@@ -1,0 +1,65 @@
+"""The rules of company keys, as units: add, list, revoke. Each change writes its line of the audit log."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hydrobit.audit import service as audit
+from hydrobit.company_keys import store
+from hydrobit.company_keys.reading import Wish
+from hydrobit.company_keys.secret import NewKey
+from hydrobit.company_keys.store import CompanyKey
+from hydrobit.errors import Code, Duplicate, Refused
+from hydrobit.kit.instants import write_instant
+from hydrobit.ledger import store as ledger
+from hydrobit.storage.engine import Transaction
+
+
+def add_key(
+    tx: Transaction, company: int, actor: str, key: NewKey, wish: Wish, now: int, random: Callable[[int], bytes]
+) -> CompanyKey:
+    """Stores what a key is checked with. Raises Refused, name_taken: no second key can pass for an active one."""
+    ledger.lock_head(tx, company)
+    try:
+        store.add(tx, company, key, wish.name, wish.scopes, wish.expires_at, actor, now)
+    except Duplicate as e:
+        raise Refused(
+            Code.name_taken,
+            f"There is a key named {wish.name} that is not revoked; its token cannot be shown again, so revoke it "
+            "or choose another name.",
+            field="name",
+        ) from e
+    added = require(tx, company, key.key_id)
+    audit.record(tx, company, actor, "key.add", key.key_id, None, _told(added), now, random)
+    return added
+
+
+def revoke_key(
+    tx: Transaction, company: int, actor: str, key_id: str, now: int, random: Callable[[int], bytes]
+) -> CompanyKey:
+    """The key, revoked for ever; a repeat changes nothing. Raises Refused, company_key_not_found."""
+    ledger.lock_head(tx, company)
+    before = require(tx, company, key_id)
+    if before.revoked_at is not None:
+        return before
+    store.revoke(tx, company, key_id, now)
+    after = require(tx, company, key_id)
+    audit.record(tx, company, actor, "key.revoke", key_id, _told(before), _told(after), now, random)
+    return after
+
+
+def require(tx: Transaction, company: int, key_id: str) -> CompanyKey:
+    """Raises Refused, company_key_not_found."""
+    found = store.by_id(tx, company, key_id)
+    if found is None:
+        raise Refused(Code.company_key_not_found, f"There is no key {key_id[:100]}.")
+    return found
+
+
+def _told(key: CompanyKey) -> dict[str, Any]:
+    """What the audit log says of a key. Its use is no change, and of its token nothing is known."""
+    told: dict[str, Any] = {"name": key.name, "scopes": sorted(key.scopes)}
+    if key.expires_at is not None:
+        told["expiresAt"] = write_instant(key.expires_at)
+    if key.revoked_at is not None:
+        told["revokedAt"] = write_instant(key.revoked_at)
+    return told

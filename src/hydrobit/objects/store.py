@@ -1,0 +1,55 @@
+"""Queries of objects in, values out."""
+
+import msgspec
+
+from hydrobit.storage import queries
+from hydrobit.storage.engine import Transaction
+
+sql = queries.load("hydrobit.objects")
+
+
+class StoredObject(msgspec.Struct, frozen=True):
+    """Where an object lies, what it is, and how many bytes it has."""
+
+    place: str
+    content_type: str
+    length: int
+
+
+def by_digest(tx: Transaction, company: int, digest: str) -> StoredObject | None:
+    row = tx.one(sql.object_by_digest, company=company, digest=digest)
+    return StoredObject(*row) if row else None
+
+
+def add(tx: Transaction, company: int, digest: str, stored: StoredObject, now: int) -> None:
+    tx.run(
+        sql.add_object,
+        company=company,
+        place=stored.place,
+        digest=digest,
+        content_type=stored.content_type,
+        length=stored.length,
+        now=now,
+    )
+
+
+def touch(tx: Transaction, company: int, digest: str, now: int) -> None:
+    tx.run(sql.touch_object, company=company, digest=digest, now=now)
+
+
+def name(tx: Transaction, company: int, digest: str) -> bool:
+    """Whether the object was there to be named."""
+    return tx.run(sql.name_object, company=company, digest=digest) == 1
+
+
+def drop_unnamed(tx: Transaction, company: int, before: int, now: int) -> int:
+    return tx.run(sql.drop_unnamed, company=company, before=before, now=now)
+
+
+def dropped(tx: Transaction, company: int) -> list[str]:
+    """Up to 1,000 places whose bytes are to be deleted."""
+    return [row[0] for row in tx.all(sql.dropped_objects, company=company)]
+
+
+def forget(tx: Transaction, company: int, place: str) -> None:
+    tx.run(sql.forget_object, company=company, place=place)

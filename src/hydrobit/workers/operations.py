@@ -1,0 +1,191 @@
+"""The rows of the workers."""
+
+from msgspec import UNSET
+
+from hydrobit.errors import Code
+from hydrobit.kit.amounts import write_amount
+from hydrobit.kit.folding import fold
+from hydrobit.kit.instants import write_instant
+from hydrobit.objects import pictures
+from hydrobit.objects import service as objects
+from hydrobit.operation import (
+    ANYONE,
+    AUTH0_ID_QUERY,
+    COMPANY_ID_QUERY,
+    WRITERS,
+    Call,
+    Context,
+    Http,
+    Operation,
+    Parameter,
+    Repeat,
+    Reply,
+)
+from hydrobit.wire.body import Body
+from hydrobit.wire.workers import Worker, WorkerEnvelope, WorkerInput, WorkerPage, WorkerPageEnvelope
+from hydrobit.workers import reading, service
+from hydrobit.workers.store import Wanted
+from hydrobit.workers.store import Worker as StoredWorker
+
+
+async def create_worker(context: Context, call: Call) -> Reply:
+    new = reading.new_worker(call.body)
+    photo = await _photo(context, call)
+    caller = call.caller
+    worker, is_new = await context.engine.write(
+        service.add_worker, caller.company, caller.user_id, new, photo, call.now, context.random
+    )
+    return Reply(
+        201 if is_new else 200, WorkerEnvelope(data=_worker(context, call, worker), ignored=list(call.ignored) or UNSET)
+    )
+
+
+async def _photo(context: Context, call: Call) -> str | None:
+    """The digest of the photo that was sent, once it is kept; a row has to name it then. Raises Refused."""
+    sent = call.body.photo
+    if len(memoryview(sent)) < PHOTO_BYTES_MIN and bytes(sent) in (b"", b"null", b'""'):
+        return None
+    content = await pictures.picture(context.objects, sent, "photo")
+    return await objects.keep(context, call.caller.company, content, pictures.CONTENT_TYPE, call.now)
+
+
+async def list_workers(context: Context, call: Call) -> Reply:
+    page, page_size = call.query.get("page", 1), call.query.get("limit", 25)
+    total, found = await context.engine.read(service.list_workers, call.caller.company, _wanted(call), page, page_size)
+    items = [_worker(context, call, worker) for worker in found]
+    return Reply(200, WorkerPageEnvelope(data=WorkerPage(total=total, page=page, pageSize=page_size, items=items)))
+
+
+async def read_worker(context: Context, call: Call) -> Reply:
+    worker = await context.engine.read(service.read_worker, call.caller.company, call.path["worker"])
+    return Reply(200, WorkerEnvelope(data=_worker(context, call, worker)))
+
+
+def _wanted(call: Call) -> Wanted:
+    query = call.query
+    text = fold(query.get("q", ""))
+    return Wanted(text or None, query.get("status"), query.get("position"), query.get("employment_type"))
+
+
+def _worker(context: Context, call: Call, worker: StoredWorker) -> Worker:
+    return Worker(
+        workerId=worker.stored_id,
+        worker_id=worker.worker_id,
+        first_name=worker.first_name,
+        last_name=worker.last_name,
+        phone=worker.phone or UNSET,
+        email=worker.email or UNSET,
+        position=worker.position,
+        employment_type=worker.employment_type,
+        hire_date=worker.hire_date,
+        termination_date=worker.termination_date,
+        status=worker.status,
+        hourly_rate=UNSET if worker.hourly_rate is None else write_amount(worker.hourly_rate),
+        emergency_contact_name=worker.emergency_contact_name or UNSET,
+        emergency_contact_phone=worker.emergency_contact_phone or UNSET,
+        skills=list(worker.skills),
+        notes=worker.notes or UNSET,
+        photo_url=context.objects.link(call.caller.company, worker.photo, call.now) if worker.photo else None,
+        created_at=write_instant(worker.created_at),
+    )
+
+
+TAG = "Workers"
+PATH = "/api/control/workers"
+PHOTO_BYTES_MIN = 8
+"""What is shorter may only be a photo that was left out."""
+_FIELD_WORKER = {
+    "auth0Id": "user_123456789",
+    "first_name": "John",
+    "last_name": "Smith",
+    "phone": "+1234567890",
+    "email": "john.smith@example.com",
+    "position": "field_worker",
+    "employment_type": "full_time",
+    "hire_date": "2025-03-15",
+    "termination_date": None,
+    "status": "active",
+    "hourly_rate": 18.5,
+    "emergency_contact_name": "Jane Smith",
+    "emergency_contact_phone": "+1234567891",
+    "skills": ["irrigation", "pruning"],
+}
+_LEAST_WORKER = {
+    name: _FIELD_WORKER[name]
+    for name in ("auth0Id", "first_name", "last_name", "position", "employment_type", "hire_date")
+}
+
+OPERATIONS = (
+    Operation(
+        name="createWorker",
+        tag=TAG,
+        summary="Add a worker",
+        description=(
+            "Registers a worker in the caller's company. The business id is the initials followed by month and day of "
+            "the hire date (John Smith, hired 2025-03-15, becomes `JS0315`); another person who would get the same one "
+            "gets `JS0315-2`. The same person again, by names and hire date, is answered with the stored worker. "
+            "Position, employment type and status have to be options of the company's template; skills outside of it "
+            "are dropped. A photo may travel along as a base64 data URL (JPEG, PNG or WebP, at most 12 MiB); it is "
+            "encoded anew, and a link to it comes back."
+        ),
+        http=Http("POST", PATH, {200: "The worker was there already.", 201: "Registered."}),
+        handler=create_worker,
+        request=Body(WorkerInput),
+        answer=WorkerEnvelope,
+        roles=WRITERS,
+        repeat=Repeat.by_person,
+        errors=(),
+        body_limit="worker_body_bytes_max",
+        request_examples={"fieldWorker": _FIELD_WORKER, "leastWorker": _LEAST_WORKER},
+    ),
+    Operation(
+        name="listWorkers",
+        tag=TAG,
+        summary="List workers",
+        description=(
+            "A page of the company's workers, latest created first. A search looks anywhere in the names and the "
+            "business id, blind to accents and upper case. Beyond the last page the list is empty."
+        ),
+        http=Http("GET", PATH, {200: "One page."}),
+        handler=list_workers,
+        answer=WorkerPageEnvelope,
+        roles=ANYONE,
+        repeat=Repeat.reads,
+        errors=(),
+        parameters=(
+            AUTH0_ID_QUERY,
+            COMPANY_ID_QUERY,
+            Parameter("q", "query", False, "John", "Text looked for in first name, last name and business id."),
+            Parameter("status", "query", False, "active", "Keep only this status."),
+            Parameter("position", "query", False, "field_worker", "Keep only this position."),
+            Parameter("employment_type", "query", False, "full_time", "Keep only this kind of employment."),
+            Parameter(
+                "page", "query", False, 1, "Page number, from 1.", {"type": "integer", "minimum": 1, "default": 1}
+            ),
+            Parameter(
+                "limit",
+                "query",
+                False,
+                25,
+                "Page size.",
+                {"type": "integer", "minimum": 1, "maximum": 100, "default": 25},
+            ),
+        ),
+    ),
+    Operation(
+        name="getWorker",
+        tag=TAG,
+        summary="Read one worker",
+        description="Finds a worker of the caller's company by stored id or by business id.",
+        http=Http("GET", PATH + "/{worker}", {200: "The worker."}),
+        handler=read_worker,
+        answer=WorkerEnvelope,
+        roles=ANYONE,
+        repeat=Repeat.reads,
+        errors=(Code.worker_not_found,),
+        parameters=(
+            Parameter("worker", "path", True, "JS0315", "Stored id, or business id such as `JS0315`."),
+            AUTH0_ID_QUERY,
+        ),
+    ),
+)
