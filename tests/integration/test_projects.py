@@ -96,10 +96,13 @@ def test_the_demo_project_is_listed_with_its_sectors_and_boundaries(viewer: Call
         5.5,
     )
     assert project["boundary"]["type"] == "Polygon"
-    first, second = project["sectors"]
+    assert [sector["sector_name"] for sector in project["sectors"]] == [
+        f"Lote {block}-{n}" for block in "AB" for n in range(1, 5)
+    ]
+    first, second, *_, split = project["sectors"]
     assert (first["sectorId"], first["sector_name"], first["crop"]) == ("sector_001", "Lote A-1", "Blueberry")
-    assert second["boundary"]["coordinates"][0][0] == [-99.131, 19.4314]
-    assert list(sectors(viewer).values()) == [first, second]
+    assert (second["boundary"]["type"], split["boundary"]["type"]) == ("Polygon", "MultiPolygon")
+    assert list(sectors(viewer).values()) == project["sectors"]
 
 
 def test_another_companys_id_is_refused(admin: Caller) -> None:
