@@ -124,6 +124,23 @@ select seq, sampling_unit, price, bonus_type, bonus_value, bonus_note, set_by, s
 from session_terms where company = :company and session_no = :session_no
 order by seq limit 100000000
 
+-- name: description
+select unit_id, lot_code, plate_digest, driver_digest, qualities, qualities_at
+from session_description where company = :company and session_no = :session_no
+
+-- name: add_description
+insert into session_description (
+    company, session_no, unit_id, lot_code, plate_digest, driver_digest, qualities, qualities_at
+) values (
+    :company, :session_no, :unit_id, :lot_code, :plate_digest, :driver_digest, :qualities, :qualities_at
+)
+
+-- name: change_description
+update session_description
+set unit_id = :unit_id, lot_code = :lot_code, plate_digest = :plate_digest, driver_digest = :driver_digest,
+    qualities = :qualities, qualities_at = :qualities_at
+where company = :company and session_no = :session_no
+
 -- name: writers
 select user_id, from_at, until_at from session_writer
 where company = :company and session_no = :session_no
@@ -133,11 +150,14 @@ order by user_id, from_at limit 100000000
 select session_no from session where company = :company order by session_no limit 100000000
 
 -- name: without_session
--- Terms or a writer of a session that does not exist.
+-- Terms, a writer or a description of a session that does not exist.
 select session_no from session_terms
 where company = :company and session_no not in (select session_no from session where company = :company)
 union
 select session_no from session_writer
+where company = :company and session_no not in (select session_no from session where company = :company)
+union
+select session_no from session_description
 where company = :company and session_no not in (select session_no from session where company = :company)
 order by session_no limit 1
 

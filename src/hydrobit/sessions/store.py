@@ -71,6 +71,17 @@ class Terms(msgspec.Struct, frozen=True):
     bonus: Bonus | None
 
 
+class Described(msgspec.Struct, frozen=True):
+    """What is told of a session's harvest, as stored: texts of persons as digests, qualities as canonical JSON."""
+
+    unit_id: str | None = None
+    lot_code: str | None = None
+    plate_digest: bytes | None = None
+    driver_digest: bytes | None = None
+    qualities: str | None = None
+    qualities_at: int | None = None
+
+
 class AgreedTerms(msgspec.Struct, frozen=True):
     """Terms, the entry that agreed on them, by whom and when."""
 
@@ -222,6 +233,18 @@ def number_without_session(tx: Transaction, company: int) -> int | None:
     """A number under which terms or writers stand, but no session."""
     row = tx.one(sql.without_session, company=company)
     return row[0] if row else None
+
+
+def description(tx: Transaction, company: int, session_no: int) -> Described:
+    """What is told of a session's harvest; all None where nothing was."""
+    row = tx.one(sql.description, company=company, session_no=session_no)
+    return Described(*row) if row else Described()
+
+
+def set_description(tx: Transaction, session: Session, described: Described) -> None:
+    values = {"company": session.company, "session_no": session.session_no, **msgspec.structs.asdict(described)}
+    if not tx.run(sql.change_description, **values):
+        tx.run(sql.add_description, **values)
 
 
 def held_count(tx: Transaction, company: int, session_no: int) -> int:
