@@ -46,6 +46,8 @@ VALUES: Json = {
     "license_plate": "ABC-123",
     "driver_name": "Juan Perez",
     "qualityBreakdown": [{"qualityId": "Q1", "qualityName": "Primera", "units": 240, "workerId": "JS0315"}],
+    "startTime": "2025-10-01",
+    "endTime": "2025-10-31",
     "units": 5,
     "recordedAtUtc": "2025-10-19T14:30:00.000Z",
     "sentAtUtc": "2025-10-19T14:31:00.000Z",

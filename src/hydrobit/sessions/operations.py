@@ -7,7 +7,6 @@ from hydrobit.job import Job
 from hydrobit.kit import canonical, instants
 from hydrobit.kit.amounts import write_amount
 from hydrobit.kit.instants import write_instant
-from hydrobit.ledger.entry import SYSTEM
 from hydrobit.ledger.read import WorkerSum
 from hydrobit.operation import ANYONE, WRITERS, Call, Context, Http, Operation, Parameter, Repeat, Reply
 from hydrobit.projects import reading as defaults
@@ -152,8 +151,8 @@ def _session(call: Call, view: SessionView) -> Session:
         finalNotes=view.final_notes or UNSET,
         localId=session.local_id or UNSET,
         expiresAt=write_instant(session.expires_at),
-        closedBy=UNSET if is_open else session.closed_by or SYSTEM,
-        closedReason=UNSET if is_open else session.closed_reason or "expired",  # type: ignore[arg-type]
+        closedBy=UNSET if is_open else session.shown_closed_by,
+        closedReason=UNSET if is_open else session.shown_closed_reason,  # type: ignore[arg-type]
         heldCount=view.held_count,
         workers=UNSET if view.workers is None else _workers(view.workers),
         harvestUnitId=told.unit_id or UNSET,

@@ -47,6 +47,19 @@ where company = :company and opened_by = :user_id and (cast(:day as text) is nul
         or case when closed_at is null and expires_at > :now then 'open' else 'closed' end = :status
     )
 
+-- name: sessions_of_days
+-- The next ones of a span of days, by day and number.
+select company, session_no, session_id, local_id, project_id, sector_id, sector_name, timezone, day, opened_at,
+    opened_received_at, opened_by, max_duration_hours, expires_at, note_digest, closed_at, closed_by, closed_reason,
+    closed_seq, final_note_digest
+from session
+where company = :company and day >= :first_day and day <= :last_day
+    and (day > :after_day or session_no > :after_no)
+    and (cast(:project_id as text) is null or project_id = :project_id)
+    and (cast(:sector_id as text) is null or sector_id = :sector_id)
+order by day, session_no
+limit :most
+
 -- name: company_with_expired
 select company from session where closed_at is null and expires_at <= :now order by company limit 1
 

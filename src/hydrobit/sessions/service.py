@@ -87,6 +87,20 @@ def list_sessions(
     return total, [view(tx, session) for session in found]
 
 
+def of_days(
+    tx: Transaction,
+    company: int,
+    first_day: str,
+    last_day: str,
+    project_id: str | None,
+    sector_id: str | None,
+    after: tuple[str, int],
+    most: int,
+) -> list[Session]:
+    """A page of the company's sessions of a span of local days, by day and number, whoever opened them."""
+    return store.of_days(tx, company, first_day, last_day, project_id, sector_id, after, most)
+
+
 def change_session(
     tx: Transaction, caller: Caller, session_id: str, change: Change, source: int, now: int, salts: Salts
 ) -> None:
@@ -223,9 +237,16 @@ def view(tx: Transaction, session: Session, *, with_workers: bool = False) -> Se
         final_notes=ledger.personal_text(tx, session.company, session.final_note_digest),
         held_count=store.held_count(tx, session.company, session.session_no),
         workers=workers,
-        total=sums.session_total(tx, session.company, session.session_no),
+        total=_total(tx, session, workers),
         description=description.read(tx, session.company, store.description(tx, session.company, session.session_no)),
     )
+
+
+def _total(tx: Transaction, session: Session, workers: tuple[sums.WorkerSum, ...] | None) -> int:
+    """Net units: of the workers' sums where they were made, else of the movements."""
+    if workers is None:
+        return sums.session_total(tx, session.company, session.session_no)
+    return sum(worker.units for worker in workers)
 
 
 def require_open(session: Session, now: int) -> None:
