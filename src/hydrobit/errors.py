@@ -68,6 +68,7 @@ class Code(StrEnum):
     no_company = "no_company"
     other_company = "other_company"
     role_forbidden = "role_forbidden"
+    not_of_company = "not_of_company"
     not_owner = "not_owner"
     unknown_path = "unknown_path"
     project_not_found = "project_not_found"
@@ -135,6 +136,12 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.other_company: Meaning(403, _NOT_AUTHORIZED, "The company is not the caller's.", "Send your own companyId."),
     Code.role_forbidden: Meaning(
         403, _NOT_AUTHORIZED, "The caller's role or scopes do not allow this.", "Ask an administrator."
+    ),
+    Code.not_of_company: Meaning(
+        403,
+        _NOT_AUTHORIZED,
+        "The project or sector is not one of the caller's company.",
+        "Check projectId and sectorId, or leave them out.",
     ),
     Code.not_owner: Meaning(403, _NOT_AUTHORIZED, "Only the session's owner may do this.", "Use the owner's account."),
     Code.unknown_path: Meaning(404, _TOPIC, "There is nothing at this path.", "Compare the path with /openapi.json."),

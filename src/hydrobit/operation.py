@@ -1,6 +1,6 @@
 """The types of the one table: an `Operation` is a row, a `Call` what reaches its handler, a `Reply` what it answers."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
@@ -96,10 +96,15 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
-    """What goes back: the HTTP status and the answer's shape (None: no body)."""
+    """What goes back: the HTTP status and the answer's shape (None: no body).
+
+    `parts` is a body that is made piece by piece, as JSON bytes, in the place of `body`. What fails after its first
+    piece ends the connection, so that nobody takes a cut answer for a whole one.
+    """
 
     status: int
     body: object | None
+    parts: AsyncIterator[bytes] | None = None
 
 
 Handler = Callable[[Context, Call], Awaitable[Reply]]

@@ -21,7 +21,6 @@ NOT_BUILT_YET = frozenset(
         "getPhytosanitarySummary",
         "getPhytosanitaryCompanySummary",
         "getPhytosanitaryCompanyRecords",
-        "getHarvest",
         "mqttOverWebSocket",
     }
 )

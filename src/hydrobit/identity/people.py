@@ -81,6 +81,11 @@ def require(tx: Transaction, company: int, user_id: str) -> Profile:
     return found
 
 
+def find(tx: Transaction, company: int, user_id: str) -> Profile | None:
+    """A user of the company, a disabled one too; None where it has no such user."""
+    return store.profile(tx, company, user_id)
+
+
 def _keep_an_admin(tx: Transaction, company: int, actor: str, leaving: Profile) -> None:
     """The operator may do it all the same: whoever has the machine can add an admin again."""
     if actor == audit.OPERATOR or leaving.disabled_at is not None:

@@ -46,6 +46,19 @@ from sector where company = :company and project_id = :project_id and disabled_a
 order by sector_id
 limit :most
 
+-- name: every_sector
+-- Disabled ones too: what was done there still names them.
+select sector_id, project_id, name, crop, variety
+from sector where company = :company
+order by sector_id
+limit :most
+
+-- name: every_project
+select project_id, name, timezone, disabled_at is not null
+from project where company = :company
+order by project_id
+limit :most
+
 -- name: add_sector
 insert into sector (company, sector_id, project_id, name, crop, variety, boundary, created_at)
 values (:company, :sector_id, :project_id, :name, :crop, :variety, :boundary, :now)

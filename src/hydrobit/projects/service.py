@@ -12,7 +12,7 @@ import msgspec
 from hydrobit.audit import service as audit
 from hydrobit.errors import Code, Refused
 from hydrobit.projects import store
-from hydrobit.projects.store import PROJECTS_MAX, SECTORS_MAX, Project, Sector
+from hydrobit.projects.store import PROJECTS_MAX, SECTORS_MAX, NamedProject, NamedSector, Project, Sector
 from hydrobit.storage.engine import Transaction
 
 STAMP_BYTES = 16
@@ -54,6 +54,16 @@ def list_sectors(tx: Transaction, company: int, project_id: str) -> list[Sector]
     """The sectors in use of a project, by id. Raises Refused, project_not_found."""
     require(tx, company, project_id)
     return store.sectors(tx, company, project_id)
+
+
+def every_project(tx: Transaction, company: int) -> dict[str, NamedProject]:
+    """Every project by id, in the order of ids; disabled ones too, for what happened there."""
+    return {project.project_id: project for project in store.every_project(tx, company)}
+
+
+def every_sector(tx: Transaction, company: int) -> dict[str, NamedSector]:
+    """Every sector by id, in the order of ids; disabled ones too, for what happened there."""
+    return {sector.sector_id: sector for sector in store.every_sector(tx, company)}
 
 
 def add_project(tx: Transaction, author: Author, project: Project) -> tuple[Project, bool]:

@@ -51,6 +51,25 @@ class Sector(msgspec.Struct, frozen=True):
     disabled: bool = False
 
 
+class NamedProject(msgspec.Struct, frozen=True):
+    """A project as what happened there names it."""
+
+    project_id: str
+    name: str
+    timezone: str
+    disabled: bool
+
+
+class NamedSector(msgspec.Struct, frozen=True):
+    """A sector as what happened there names it."""
+
+    sector_id: str
+    project_id: str
+    name: str
+    crop: str | None
+    variety: str | None
+
+
 def bonus_of(*columns: Any) -> Bonus | None:
     """A bonus from its three columns; where all of them are null there is none."""
     return None if columns == (None, None, None) else Bonus(*columns)
@@ -100,6 +119,17 @@ def sectors(tx: Transaction, company: int, project_id: str) -> list[Sector]:
     """Those in use of a project, by id."""
     found = tx.all(sql.sectors_of_project, company=company, project_id=project_id, most=SECTORS_MAX)
     return [_sector(row) for row in found]
+
+
+def every_sector(tx: Transaction, company: int) -> list[NamedSector]:
+    """Disabled ones too, by id."""
+    return [NamedSector(*row) for row in tx.all(sql.every_sector, company=company, most=SECTORS_MAX)]
+
+
+def every_project(tx: Transaction, company: int) -> list[NamedProject]:
+    """Disabled ones too, by id."""
+    found = tx.all(sql.every_project, company=company, most=PROJECTS_MAX)
+    return [NamedProject(identity, name, zone, bool(disabled)) for identity, name, zone, disabled in found]
 
 
 def add_sector(tx: Transaction, company: int, sector: Sector, now: int) -> None:

@@ -53,6 +53,8 @@ def to_answer(reply: Reply, request_id: str, retry_after: tuple[bytes, bytes]) -
         headers.append(_CHALLENGE)
     elif reply.status in (429, 503):
         headers.append(retry_after)
+    if reply.parts is not None:
+        return Answer(reply.status, b"", headers=headers, length=None, chunks=reply.parts)
     return Answer(reply.status, b"" if reply.body is None else encode(reply.body), headers=headers)
 
 

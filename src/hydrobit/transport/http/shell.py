@@ -61,9 +61,9 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     content_type: bytes = b"application/json"
     headers: Sequence[tuple[bytes, bytes]] = ()
-    length: int = 0
+    length: int | None = 0
     chunks: AsyncIterator[bytes] | None = None
-    """A body that comes in parts, `length` bytes in all, in the place of `body`."""
+    """A body that comes in parts, in the place of `body`: `length` bytes in all, None where nobody knows before."""
 
 
 class Endpoint(Protocol):
@@ -121,6 +121,8 @@ class Shell:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         try:
             answer = await self._answer(scope, headers, receive)
+            if answer.length is None and scope.get("http_version") == "1.0":
+                answer = await _whole(answer)  # which knows no body of unknown length
         except Refused as refused:
             answer = self._refuse(refused, scope["path"])
         except asyncio.CancelledError:  # uvicorn does so when a stop has waited long enough
@@ -131,7 +133,7 @@ class Shell:
         except Exception:
             log.exception("answer failed", path=scope["path"])
             answer = self._refuse(Refused(Code.internal, "Something failed in the server."), scope["path"])
-        await self._send(scope["method"], headers, answer, send)
+        await self._send(scope, headers, answer, receive, send)
 
     async def _answer(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Answer:
         method: str = scope["method"]
@@ -209,16 +211,20 @@ class Shell:
         finally:
             self._bytes_under_way -= length
 
-    async def _send(self, method: str, request: dict[bytes, bytes], answer: Answer, send: Send) -> None:
-        body = b"" if method == "HEAD" else answer.body
+    async def _send(
+        self, scope: Scope, request: dict[bytes, bytes], answer: Answer, receive: Receive, send: Send
+    ) -> None:
+        body = b"" if scope["method"] == "HEAD" else answer.body
         headers: Headers = [*self._headers, *answer.headers]
         if not self._any_origin:
             headers += self._origin(request.get(b"origin"))
-        if len(body) >= GZIP_BYTES_MIN and b"gzip" in request.get(b"accept-encoding", b""):
-            body = await _pack(body)
+        takes_gzip = b"gzip" in request.get(b"accept-encoding", b"")
+        if takes_gzip and (len(body) >= GZIP_BYTES_MIN or answer.length is None):
+            body = await _pack(body) if body else body
             headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
         if answer.chunks is not None:
-            await _send_chunks(answer, answer.chunks, headers, send)
+            chunks = _packed(answer.chunks) if takes_gzip and answer.length is None else answer.chunks
+            await _send_chunks(scope["path"], answer, chunks, headers, receive, send)
             return
         if answer.status != 204:
             headers.append((b"content-length", b"%d" % len(body)))
@@ -250,12 +256,45 @@ def _preflight(headers: Mapping[bytes, bytes]) -> Headers:
     ]
 
 
-async def _send_chunks(answer: Answer, chunks: AsyncIterator[bytes], headers: Headers, send: Send) -> None:
-    headers += [(b"content-length", b"%d" % answer.length), (b"content-type", answer.content_type)]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+async def _send_chunks(
+    path: str, answer: Answer, chunks: AsyncIterator[bytes], headers: Headers, receive: Receive, send: Send
+) -> None:
+    """Sends the parts as they come, while the client is there; a fault among them ends the connection."""
+    headers.append((b"content-type", answer.content_type))
+    if answer.length is not None:
+        headers.append((b"content-length", b"%d" % answer.length))
+    gone = asyncio.ensure_future(receive())
+    try:
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        async for chunk in chunks:
+            if gone.done():
+                return
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    except Exception:
+        log.exception("answer broke off", path=path)  # the server ends a connection whose answer is not whole
+    finally:
+        gone.cancel()
+
+
+async def _whole(answer: Answer) -> Answer:
+    """The answer with its parts put together."""
+    assert answer.chunks is not None, "an answer of unknown length comes in parts"
+    body = b"".join([chunk async for chunk in answer.chunks])
+    return Answer(answer.status, body, answer.content_type, answer.headers)
+
+
+async def _packed(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The parts as one gzip member; large ones are packed beside the event loop."""
+    packer = zlib.compressobj(GZIP_LEVEL, wbits=31)
     async for chunk in chunks:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+        if len(chunk) < GZIP_IN_THREAD_BYTES_MIN:
+            packed = packer.compress(chunk)
+        else:
+            packed = await asyncio.to_thread(packer.compress, chunk)
+        if packed:
+            yield packed
+    yield packer.flush()
 
 
 def _unpack(packed: bytes, bytes_max: int) -> bytes:
