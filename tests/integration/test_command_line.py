@@ -1,10 +1,7 @@
 """The command `hydrobit` as an operator runs it: real processes, beside a running server where that matters."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,30 +14,10 @@ from hydrobit import catalog
 from hydrobit.cli.common import seconds
 from hydrobit.demo import company as demo
 from hydrobit.errors import SettingError
+from tests.commands import hydrobit, printed
 from tests.servers import PRODUCTION, RunningServer, event, open_session, opening, running
 
-COMMAND_S_MAX = 60
 SOURCE = Path(catalog.__file__).parent
-
-
-def hydrobit(*words: str | Path, environment: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-    """One command, run to its end."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HYDROBIT_")}
-    return subprocess.run(
-        [sys.executable, "-m", "hydrobit", *map(str, words)],
-        capture_output=True,
-        text=True,
-        env=clean | dict(environment or {}),
-        timeout=COMMAND_S_MAX,
-        check=False,
-    )
-
-
-def printed(*words: str | Path) -> str:
-    """What a command that succeeds prints."""
-    done = hydrobit(*words)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def refusal(*words: str | Path, environment: Mapping[str, str] | None = None) -> str:

@@ -20,6 +20,7 @@ from hydrobit.kit.clock import SystemClock
 from hydrobit.operation import ADMINS, ANYONE, WRITERS, Operation, Role, Scope
 from hydrobit.settings import Settings
 from hydrobit.storage import directory
+from hydrobit.workers.template import DEFAULTS, Kind
 from tests.callers import DOCUMENT, NOBODY, VIEWER, Caller, fresh_day, record_id, refusal
 from tests.servers import RunningServer
 
@@ -66,6 +67,11 @@ VALUES: Json = {
     "disabled": False,
     "geojson": {"type": "Feature", "id": "lot_imported", "properties": {"crop": "Blueberry"}, "geometry": SQUARE},
     "dryRun": False,
+    "csv": "first_name,last_name,hire_date,position,employment_type\nRosa,Imported,2025-03-15,packer,seasonal\n",
+    "partial": False,
+    "skill": [],
+    "companyName": "Hydrobit Demo",
+    "refusesUnknownWorkers": False,
     "q": "John",
     "first_name": "John",
     "last_name": "Smith",
@@ -86,7 +92,11 @@ VALUES: Json = {
     "expiresAt": "2100-01-01T00:00:00.000Z",
 }
 """A good value of every field and parameter that names no stored thing. Fresh ones and lists are made in `_value`."""
-VALUES_OF: dict[str, Json] = {"createWorker": {"status": "active"}}
+VALUES_OF: dict[str, Json] = {
+    "createWorker": {"status": "active"},
+    "changeWorker": {"status": "active", "termination_date": ""},
+    "setTemplate": {name: list(DEFAULTS[Kind(name)]) for name in ("position", "employment_type", "status", "skill")},
+}
 """Values of an operation that uses a name in its own way."""
 FRESH = ("localId", "clientEventId", "idempotencyKey", "deviceSeq", "openedAt", "name")
 LISTS = ("records",)

@@ -364,7 +364,7 @@ def data(server: RunningServer) -> Path:
 def test_a_ranch_is_set_up_by_commands_beside_a_running_server(
     server: RunningServer, admin: Caller, data: Path, tmp_path: Path
 ) -> None:
-    from tests.integration.test_command_line import printed
+    from tests.commands import printed
     from tests.integration.test_command_line import refusal as refused
 
     ranch, lots = tmp_path / "ranch.geojson", tmp_path / "lots.geojson"

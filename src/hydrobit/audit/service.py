@@ -1,6 +1,6 @@
 """Writing the audit log, in the transaction of the change itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hydrobit.audit import store
@@ -27,23 +27,36 @@ def record(
 
     `before` and `after` may name persons, so they stand in `personal` and may be erased there; the line stays.
     """
+    record_all(tx, company, actor, action, [(subject, before, after)], now, random)
+
+
+def record_all(
+    tx: Transaction,
+    company: int,
+    actor: str,
+    action: str,
+    changes: Sequence[tuple[str, Mapping[str, Any] | None, Mapping[str, Any] | None]],
+    now: int,
+    random: Callable[[int], bytes],
+) -> None:
+    """Appends a line for each subject, before and after, as `record` does; all are of one action."""
     ledger.lock_head(tx, company)  # one order for all changes of a company
-    store.add(
-        tx,
-        company,
-        store.next_number(tx, company),
-        now,
-        actor,
-        action,
-        subject,
-        _kept(tx, company, before, random),
-        _kept(tx, company, after, random),
-    )
+    texts: list[tuple[bytes, bytes, str]] = []
+    lines = []
+    for number, (subject, before, after) in enumerate(changes, start=store.next_number(tx, company)):
+        kept = (_kept(before, random, texts), _kept(after, random, texts))
+        lines.append((company, number, now, actor, action, subject, *kept))
+    ledger.add_personal_texts(tx, company, texts)
+    store.add(tx, lines)
 
 
 def _kept(
-    tx: Transaction, company: int, said: Mapping[str, Any] | None, random: Callable[[int], bytes]
+    said: Mapping[str, Any] | None, random: Callable[[int], bytes], texts: list[tuple[bytes, bytes, str]]
 ) -> bytes | None:
+    """The digest that stands for what was said; what it is of joins `texts`."""
     if said is None:
         return None
-    return ledger.add_personal(tx, company, random(canonical.SALT_BYTES), canonical.json_text(said))
+    salt, text = random(canonical.SALT_BYTES), canonical.json_text(said)
+    digest = canonical.salted_digest(salt, text)
+    texts.append((digest, salt, text))
+    return digest

@@ -45,6 +45,14 @@ def profile_change(name: str | None, role: str | None, email: str | None) -> Pro
     return wanted
 
 
+def company_change(name: str | None, refuses_unknown_workers: bool | None) -> tuple[str | None, bool | None]:
+    """The name, cleaned, and the switch. Raises Refused; nothing_to_change when neither is said."""
+    cleaned = fields.optional_text(name, "companyName")
+    if cleaned is None and refuses_unknown_workers is None:
+        raise Refused(Code.nothing_to_change, "Send companyName or refusesUnknownWorkers.")
+    return cleaned, refuses_unknown_workers
+
+
 def _user_id(text: str) -> str:
     """The id as tokens carry it, kept to the letter; it must not pass for one who is no user."""
     try:

@@ -117,6 +117,11 @@ def add_personal(tx: Transaction, company: int, salt: bytes, text: str, subject:
     return digest
 
 
+def add_personal_texts(tx: Transaction, company: int, texts: Sequence[tuple[bytes, bytes, str]]) -> None:
+    """Keeps texts of no one subject: digest, salt and text of each."""
+    tx.run_many(sql.add_personal, [(company, digest, None, salt, text) for digest, salt, text in texts])
+
+
 def personal_text(tx: Transaction, company: int, digest: bytes | None) -> str | None:
     """The text behind a digest; None where there is none or it was erased."""
     row = tx.one(sql.personal_text, company=company, digest=digest) if digest is not None else None

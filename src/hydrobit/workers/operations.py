@@ -1,5 +1,7 @@
 """The rows of the workers."""
 
+import asyncio
+
 from msgspec import UNSET
 
 from hydrobit.errors import Code
@@ -9,6 +11,7 @@ from hydrobit.kit.instants import write_instant
 from hydrobit.objects import pictures
 from hydrobit.objects import service as objects
 from hydrobit.operation import (
+    ADMINS,
     ANYONE,
     AUTH0_ID_QUERY,
     COMPANY_ID_QUERY,
@@ -21,9 +24,12 @@ from hydrobit.operation import (
     Repeat,
     Reply,
 )
+from hydrobit.wire import workers as wire
 from hydrobit.wire.body import Body
 from hydrobit.wire.workers import Worker, WorkerEnvelope, WorkerInput, WorkerPage, WorkerPageEnvelope
-from hydrobit.workers import reading, service
+from hydrobit.workers import crew, importing, reading, service, template
+from hydrobit.workers.crew import Crew
+from hydrobit.workers.importing import Imported
 from hydrobit.workers.store import Wanted
 from hydrobit.workers.store import Worker as StoredWorker
 
@@ -61,6 +67,65 @@ async def read_worker(context: Context, call: Call) -> Reply:
     return Reply(200, WorkerEnvelope(data=_worker(context, call, worker)))
 
 
+async def change_worker(context: Context, call: Call) -> Reply:
+    changes, caller = reading.changes(call.body, call.ignored), call.caller
+    worker = await context.engine.write(
+        service.change_worker,
+        caller.company,
+        caller.user_id,
+        call.path["worker"],
+        changes,
+        call.now,
+        context.random,
+    )
+    return Reply(200, WorkerEnvelope(data=_worker(context, call, worker), ignored=list(call.ignored) or UNSET))
+
+
+async def import_workers(context: Context, call: Call) -> Reply:
+    caller, dry_run, partial = call.caller, call.body.dryRun is True, call.body.partial is True
+    wanted = await asyncio.to_thread(crew.read, call.body.csv)
+    plan = await context.engine.read(importing.plan, caller.company, wanted)
+    if dry_run:
+        return _imported(call, wanted, plan.outcome)
+    if not partial:
+        importing.require_good(plan)
+    done = await context.engine.write(
+        importing.add_crew, caller.company, caller.user_id, wanted, plan, partial, call.now, context.random
+    )
+    return _imported(call, wanted, done)
+
+
+async def get_template(context: Context, call: Call) -> Reply:
+    return _template(call, await context.engine.read(template.of_company, call.caller.company))
+
+
+async def set_template(context: Context, call: Call) -> Reply:
+    options, caller = reading.template_options(call.body), call.caller
+    changed = await context.engine.write(
+        template.change, caller.company, caller.user_id, options, call.now, context.random
+    )
+    return _template(call, changed)
+
+
+def _imported(call: Call, wanted: Crew, done: Imported) -> Reply:
+    data = wire.CrewImported(
+        dryRun=call.body.dryRun is True,
+        added=done.added,
+        unchanged=done.unchanged,
+        badLines=[
+            wire.BadLine(line=bad.line, column=bad.column or UNSET, value=bad.value or UNSET, detail=bad.detail)
+            for bad in done.bad_lines
+        ],
+        columnsPassedOver=wanted.passed_over,
+    )
+    return Reply(200, wire.CrewImportedEnvelope(data=data, ignored=list(call.ignored) or UNSET))
+
+
+def _template(call: Call, found: template.Template) -> Reply:
+    data = wire.Template(**{kind.value: list(names) for kind, names in found.options.items()})
+    return Reply(200, wire.TemplateEnvelope(data=data, ignored=list(call.ignored) or UNSET))
+
+
 def _wanted(call: Call) -> Wanted:
     query = call.query
     text = fold(query.get("q", ""))
@@ -91,6 +156,9 @@ def _worker(context: Context, call: Call, worker: StoredWorker) -> Worker:
 
 
 TAG = "Workers"
+ADMIN_TAG = "Administration"
+ADMIN_PATH = "/api/control/admin/workers"
+TEMPLATE_PATH = "/api/control/admin/template"
 PATH = "/api/control/workers"
 PHOTO_BYTES_MIN = 8
 """What is shorter may only be a photo that was left out."""
@@ -187,5 +255,83 @@ OPERATIONS = (
             Parameter("worker", "path", True, "JS0315", "Stored id, or business id such as `JS0315`."),
             AUTH0_ID_QUERY,
         ),
+    ),
+    Operation(
+        name="changeWorker",
+        tag=ADMIN_TAG,
+        summary="Change a worker",
+        description=(
+            "Changes what is sent; an empty text takes away what may be missing. The business id stays, whatever the "
+            "names become, and records keep the names they were made with. Who leaves gets a status and a "
+            "termination_date; nothing is deleted, and late counts are still taken."
+        ),
+        http=Http("PATCH", ADMIN_PATH + "/{worker}", {200: "Changed."}),
+        handler=change_worker,
+        request=Body(wire.WorkerChange),
+        answer=WorkerEnvelope,
+        roles=ADMINS,
+        repeat=Repeat.by_state,
+        errors=(Code.worker_not_found, Code.nothing_to_change, Code.unchangeable_field, Code.name_taken),
+        parameters=(Parameter("worker", "path", True, "JS0315", "Stored id, or business id such as `JS0315`."),),
+        request_examples={
+            "leaving": {"auth0Id": "user_123456789", "status": "terminated", "termination_date": "2025-11-30"}
+        },
+    ),
+    Operation(
+        name="importWorkers",
+        tag=ADMIN_TAG,
+        summary="Add workers from a CSV file",
+        description=(
+            "Takes every line of a CSV file (at most 20,000, with comma, semicolon or tab), or none: a refusal names "
+            "the bad ones. With `partial` the good lines are taken. A dry run says all that would be done. Who is in "
+            "the register, by names and hire date, is unchanged, and so is who stands in the file twice."
+        ),
+        http=Http("POST", ADMIN_PATH + "/import", {200: "What was done, or would be."}),
+        handler=import_workers,
+        request=Body(wire.CrewInput),
+        answer=wire.CrewImportedEnvelope,
+        roles=ADMINS,
+        repeat=Repeat.by_state,
+        errors=(),
+        request_examples={
+            "crew": {
+                "auth0Id": "user_123456789",
+                "csv": "first_name,last_name,hire_date,position,employment_type\n"
+                "John,Smith,2025-03-15,field_worker,full_time\n",
+                "dryRun": True,
+            }
+        },
+        body_limit="bulk_body_bytes_max",
+    ),
+    Operation(
+        name="getTemplate",
+        tag=ADMIN_TAG,
+        summary="Read what workers may be",
+        description="The options of positions, employment types, statuses and skills.",
+        http=Http("GET", TEMPLATE_PATH, {200: "The options."}),
+        handler=get_template,
+        answer=wire.TemplateEnvelope,
+        roles=ADMINS,
+        repeat=Repeat.reads,
+        errors=(),
+    ),
+    Operation(
+        name="setTemplate",
+        tag=ADMIN_TAG,
+        summary="Set what workers may be",
+        description=(
+            "Puts the options that are sent in the place of those before, kind by kind; an empty list brings back "
+            "those of the release. Workers keep what they have."
+        ),
+        http=Http("PATCH", TEMPLATE_PATH, {200: "The options now."}),
+        handler=set_template,
+        request=Body(wire.TemplateChange),
+        answer=wire.TemplateEnvelope,
+        roles=ADMINS,
+        repeat=Repeat.by_state,
+        errors=(Code.nothing_to_change,),
+        request_examples={
+            "positions": {"auth0Id": "user_123456789", "position": ["field_worker", "crew_leader", "packer"]}
+        },
     ),
 )

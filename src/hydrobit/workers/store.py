@@ -1,6 +1,6 @@
 """Queries of the crew register in, values out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -46,18 +46,31 @@ class Wanted(msgspec.Struct, frozen=True):
     employment_type: str | None = None
 
 
-def insert(tx: Transaction, company: int, worker: Worker, id_base: str, id_number: int, person: str, text: str) -> None:
-    """Raises Duplicate when an id is taken or the person is there. `text` is what a search looks in, folded."""
-    columns = {name: getattr(worker, name) for name in worker.__struct_fields__}
-    tx.run(
+def insert(tx: Transaction, company: int, rows: Iterable[tuple[Worker, str, int, str, str]]) -> None:
+    """Writes workers with their id base, id number, person, and what a search looks in, folded.
+
+    Raises Duplicate when an id is taken or a person is there.
+    """
+    tx.run_many(
         sql.insert_worker,
-        **columns | {"skills": msgspec.json.encode(worker.skills).decode()},
-        company=company,
-        id_base=id_base,
-        id_number=id_number,
-        person=person,
-        search=text,
+        [
+            sql.insert_worker.values(
+                _columns(worker)
+                | {"company": company, "id_base": id_base, "id_number": id_number, "person": person, "search": text}
+            )
+            for worker, id_base, id_number, person, text in rows
+        ],
     )
+
+
+def update(tx: Transaction, company: int, worker: Worker, person: str, text: str) -> None:
+    """Writes what may be changed of a worker. Raises Duplicate when there is such a person already."""
+    tx.run(sql.update_worker, **_columns(worker), company=company, person=person, search=text)
+
+
+def _columns(worker: Worker) -> dict[str, object]:
+    columns: dict[str, object] = msgspec.structs.asdict(worker)
+    return columns | {"skills": msgspec.json.encode(worker.skills).decode()}
 
 
 def last_number(tx: Transaction, company: int) -> int:
