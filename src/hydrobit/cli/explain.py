@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from hydrobit.cli import app
 from hydrobit.cli.common import Data, company_number, now, opened, settings
@@ -19,6 +16,9 @@ from hydrobit.ledger.entry import Source
 from hydrobit.records import explain, showing
 from hydrobit.records.explain import Day, Line
 from hydrobit.storage.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 WIDTH_MIN = 200
 """Where nobody's terminal says how wide a line may be, none is folded that need not be."""
@@ -40,10 +40,7 @@ def explain_day(
     if as_json:
         print(msgspec.json.encode(showing.explained(found, now())).decode())
         return
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, WIDTH_MIN)
-    _print(console, found)
+    _print(found)
 
 
 def whole_day(store: SqliteStore, company: int, worker: str, day: str) -> Day:
@@ -59,7 +56,13 @@ def whole_day(store: SqliteStore, company: int, worker: str, day: str) -> Day:
     return msgspec.structs.replace(page, lines=tuple(lines))
 
 
-def _print(console: Console, day: Day) -> None:
+def _print(day: Day) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, WIDTH_MIN)
     console.print(Text(f"{' / '.join([day.worker_id, *day.names])}, {day.day}"))
     console.print(Text(explain.summary(day.totals)))
     if len(day.sessions) > 1:
@@ -69,8 +72,11 @@ def _print(console: Console, day: Day) -> None:
         console.print(_table(day.lines))
 
 
-def _table(lines: Sequence[Line]) -> Table:
+def _table(lines: Sequence[Line]) -> "Table":
     """Times are those of the sector's place; the day of a time is told where it is not the session's."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table("recorded", "state", "units", "sum", "sector", "by", "from", "received", "id", "note")
     for line in lines:
         source, session = line.source, line.session

@@ -9,10 +9,6 @@ from typing import Annotated
 
 import cyclopts
 from cyclopts import Parameter
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
-from rich.text import Text
 
 from hydrobit.cli import app
 from hydrobit.cli.common import Data, opened, settings
@@ -63,6 +59,9 @@ def openapi() -> None:
 @app.command
 def verify(*, data: Data = None) -> None:
     """Recompute every ledger: numbers, chain, sums and keys. Exit status 1 names the first bad entry."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     console = Console(stderr=True)
     with (
         opened(settings(data=data)) as store,
@@ -160,6 +159,10 @@ def list_held(
         for line in lines:
             print(json.dumps(_held_row(line), ensure_ascii=False))
         return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table("heldId", "company", "session", "worker", "name", "units", "recorded", "received", "by")
     for line in lines:
         table.add_row(*(Text(value) for value in _held_row(line).values()))
