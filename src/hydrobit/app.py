@@ -4,17 +4,15 @@ import gc
 import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import cache
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import structlog
-import yaml
 
 from hydrobit import catalog
 from hydrobit.company_keys.check import KeyCheck
 from hydrobit.errors import Refused, StoreError
-from hydrobit.identity.jwks import RemoteKeys
 from hydrobit.identity.service import Identity
 from hydrobit.identity.signing import SigningKey
 from hydrobit.identity.verify import Verifier
@@ -41,6 +39,9 @@ from hydrobit.transport.http.server import Server, build
 from hydrobit.transport.http.shell import Answer, Routes, Shell
 from hydrobit.transport.metrics import Metrics
 from hydrobit.wire.envelope import encode
+
+if TYPE_CHECKING:
+    from hydrobit.identity.jwks import RemoteKeys
 
 log = structlog.get_logger("hydrobit")
 
@@ -151,9 +152,13 @@ def begin_life(tx: Transaction, now: int, random: Callable[[int], bytes]) -> Non
         ledger.begin_life(tx, company, ids.new_prefix(random), now)
 
 
-async def _remote_keys(settings: Settings, stack: AsyncExitStack) -> RemoteKeys | None:
+async def _remote_keys(settings: Settings, stack: AsyncExitStack) -> "RemoteKeys | None":
     if not settings.oidc_jwks_url:
         return None
+    import httpx  # takes long to import, and is for those with an issuer of their own alone
+
+    from hydrobit.identity.jwks import RemoteKeys
+
     client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
     remote = RemoteKeys(settings, client)
     stack.push_async_callback(remote.stop)
@@ -192,7 +197,10 @@ def _http_server(
         found = await context.engine.read(object_service.find, company, digest)
         return Fetched(found.content_type, found.length, objects.chunks(found.place)) if found else None
 
-    described = document(catalog.OPERATIONS, version("hydrobit"))
+    @cache
+    def described() -> dict[str, Any]:
+        return document(catalog.OPERATIONS, version("hydrobit"))
+
     routes = Routes(
         endpoints(catalog.OPERATIONS, dispatcher, settings)
         | pages(
@@ -202,8 +210,8 @@ def _http_server(
             is_ready,
             own_key.public_jwks() if own_key else {"keys": []},
             {
-                "/openapi.json": (encode(described), b"application/json"),
-                "/openapi.yaml": (_as_yaml(described), b"application/yaml"),
+                "/openapi.json": (lambda: encode(described()), b"application/json"),
+                "/openapi.yaml": (lambda: _as_yaml(described()), b"application/yaml"),
             },
         )
         | {("GET", f"{OBJECTS_PATH}/{{company}}/{{digest}}"): ObjectPage(fetch, refuse)}
@@ -220,6 +228,8 @@ def _http_server(
 
 
 def _as_yaml(described: dict[str, Any]) -> bytes:
+    import yaml  # only when somebody asks for it
+
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     return yaml.dump(described, Dumper=dumper, sort_keys=False, allow_unicode=True).encode()
 

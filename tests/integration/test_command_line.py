@@ -14,7 +14,9 @@ from hydrobit import catalog
 from hydrobit.cli.common import seconds
 from hydrobit.demo import company as demo
 from hydrobit.errors import SettingError
+from tests.callers import Caller
 from tests.commands import hydrobit, printed
+from tests.integration.test_photos import data_url, picture
 from tests.servers import PRODUCTION, RunningServer, event, open_session, opening, running
 
 SOURCE = Path(catalog.__file__).parent
@@ -211,6 +213,31 @@ def test_only_a_backup_with_keys_believes_the_tokens_of_before(tmp_path: Path) -
     assert answers == {"without": 401, "with": 200}
     assert (tmp_path / "with" / "keys" / "signing.pem").stat().st_mode & 0o777 == 0o600
     assert not (tmp_path / "without" / "keys").exists()
+
+
+def test_a_backup_of_a_running_server_holds_its_photos(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as server, Caller(server) as admin:
+        worker = admin.registered(first_name="Photo", photo=data_url(picture()))
+        link, shown = worker["photo_url"], admin.get(worker["photo_url"]).content
+        assert printed("backup", tmp_path / "backup", "--with-keys", "--data", server.data) == (
+            f"backed up {server.data} to {tmp_path / 'backup'}"
+        )
+        after = admin.registered(first_name="After", photo=data_url(picture(size=(30, 30))))
+    with restored(tmp_path / "backup", tmp_path / "restored") as server, Caller(server) as admin:
+        again = admin.worker(worker["worker_id"]).json()["data"]["photo_url"]
+        assert admin.get(again).content == shown
+        assert admin.get(link).content == shown, "a link that was given out is good in the restored store"
+        assert admin.worker(after["worker_id"]).status_code == 404
+    assert (tmp_path / "backup" / "keys" / "links.key").stat().st_mode & 0o777 == 0o600
+    folders = [path for path in (tmp_path / "backup").rglob("*") if path.is_dir()]
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}
+
+
+def test_a_backup_says_that_a_bucket_keeps_its_objects(server: RunningServer, tmp_path: Path) -> None:
+    bucket = {"HYDROBIT_OBJECTS_URL": "s3://photos"}
+    done = hydrobit("backup", tmp_path / "backup", "--data", server.data, environment=bucket)
+    assert done.stdout.endswith("they stay in the bucket that HYDROBIT_OBJECTS_URL names\n")
+    assert not (tmp_path / "backup" / "objects").exists()
 
 
 def test_a_backup_never_writes_over_another(server: RunningServer, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def checked_name(text: str) -> str:
 
 def checked_user(text: str) -> str:
     """The id of a user, kept to the letter as tokens carry it. Raises Refused."""
-    from hydrobit.identity.verify import SUBJECT_LENGTH_MAX
+    from hydrobit.identity.compact import SUBJECT_LENGTH_MAX
     from hydrobit.kit import texts
     from hydrobit.wire import fields
 

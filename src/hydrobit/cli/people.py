@@ -8,9 +8,6 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import cyclopts
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from hydrobit.audit import store as audit_store
 from hydrobit.audit.service import OPERATOR
@@ -237,6 +234,10 @@ def _show(rows: Iterable[dict[str, Any]], as_json: bool, nothing: str) -> None:
     if not shown:
         print(nothing)
         return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(*shown[0])
     for row in shown:
         table.add_row(

@@ -9,10 +9,6 @@ from typing import Annotated
 
 import cyclopts
 from cyclopts import Parameter
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
-from rich.text import Text
 
 from hydrobit.cli import app
 from hydrobit.cli.common import Data, opened, settings
@@ -63,6 +59,9 @@ def openapi() -> None:
 @app.command
 def verify(*, data: Data = None) -> None:
     """Recompute every ledger: numbers, chain, sums and keys. Exit status 1 names the first bad entry."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     console = Console(stderr=True)
     with (
         opened(settings(data=data)) as store,
@@ -112,17 +111,25 @@ def backup(
     target: Annotated[Path, Parameter(name="DIR", help="A directory that does not exist yet, or is empty.")],
     *,
     data: Data = None,
-    with_keys: Annotated[bool, Parameter(help="Also copy the signing key; keep such a backup secret.")] = False,
+    with_keys: Annotated[
+        bool, Parameter(help="Also copy the keys of tokens and links; keep such a backup secret.")
+    ] = False,
 ) -> None:
-    """Copy a data directory while the server runs. Restore by pointing --data at a copy of it."""
+    """Copy a data directory while the server runs, photos too. Restore by pointing --data at a copy of it."""
+    from hydrobit.objects import service as objects
     from hydrobit.storage import directory
 
     chosen = settings(data=data)
     with opened(chosen) as store:
         if with_keys and not (chosen.data / directory.SIGNING_KEY).exists():
             raise StoreError(f"there is no signing key in {chosen.data} yet; leave --with-keys out")
-        directory.backup(store, chosen.data, target, with_keys=with_keys)
+        named = None if chosen.objects_url else objects.named_after
+        missing = directory.backup(store, chosen.data, target, with_keys=with_keys, named=named)
+    for place in missing:
+        print(f"hydrobit: {place} is named but not in {chosen.data / directory.OBJECTS}", file=sys.stderr)
     print(f"backed up {chosen.data} to {target}")
+    if chosen.objects_url:
+        print("photos and media are not in it: they stay in the bucket that HYDROBIT_OBJECTS_URL names")
 
 
 @app.command
@@ -152,6 +159,10 @@ def list_held(
         for line in lines:
             print(json.dumps(_held_row(line), ensure_ascii=False))
         return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table("heldId", "company", "session", "worker", "name", "units", "recorded", "received", "by")
     for line in lines:
         table.add_row(*(Text(value) for value in _held_row(line).values()))

@@ -4,7 +4,7 @@ import msgspec
 
 from hydrobit.audit.service import OPERATOR
 from hydrobit.errors import Code, Refused
-from hydrobit.identity.verify import SUBJECT_LENGTH_MAX
+from hydrobit.identity.compact import SUBJECT_LENGTH_MAX
 from hydrobit.kit import texts
 from hydrobit.ledger.entry import SYSTEM
 from hydrobit.operation import Role

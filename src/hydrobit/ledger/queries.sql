@@ -65,6 +65,14 @@ select entry_id, company, seq, prefix, kind, session_no, worker_id, client_event
     recorded_at, received_at, actor, source, name_digest, sent_at, device_id, device_seq, answers, note_digest, facts
 from entry where company = :company and answers = :answers and kind = 2
 
+-- name: claims_of
+-- The own keys that later replays claimed for an entry, oldest first.
+select entry_id, company, seq, prefix, kind, session_no, worker_id, client_event_id, idempotency_key, units,
+    recorded_at, received_at, actor, source, name_digest, sent_at, device_id, device_seq, answers, note_digest, facts
+from entry where company = :company and answers = :answers and kind = 6
+order by entry_id
+limit :page
+
 -- name: session_entries
 -- What happened to a session itself. Its records carry an event, so that leaving those out finds the few at once.
 select entry_id, company, seq, prefix, kind, session_no, worker_id, client_event_id, idempotency_key, units,
@@ -92,6 +100,10 @@ select coalesce(sum(units), 0) from entry where company = :company and session_n
 
 -- name: personal_by_name
 select digest from personal where company = :company and subject = :subject and text = :text
+
+-- name: names_of
+-- The names under which a worker was ever counted; an erased one is null.
+select text from personal where company = :company and subject = :subject order by text limit :page
 
 -- name: add_personal
 insert into personal (company, digest, subject, salt, text) values (:company, :digest, :subject, :salt, :text)

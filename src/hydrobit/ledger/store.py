@@ -94,6 +94,11 @@ def void_of(tx: Transaction, company: int, seq: int) -> Entry | None:
     return _entry(tx.one(sql.void_of, company=company, answers=seq))
 
 
+def claims_of(tx: Transaction, company: int, seq: int, page: int) -> list[Entry]:
+    """The entries by which replays claimed further keys for an entry."""
+    return [Entry(*row) for row in tx.all(sql.claims_of, company=company, answers=seq, page=page)]
+
+
 def session_entries(tx: Transaction, company: int, session_no: int) -> list[Entry]:
     """The opening of a session, its changes and closes, in order."""
     return [Entry(*row) for row in tx.all(sql.session_entries, company=company, session_no=session_no)]
@@ -108,6 +113,11 @@ def openings(tx: Transaction, company: int, after: int, page: int) -> list[int]:
 def name_digest(tx: Transaction, company: int, worker_id: str, name: str) -> bytes | None:
     row = tx.one(sql.personal_by_name, company=company, subject=worker_id, text=name)
     return row[0] if row else None
+
+
+def names_of(tx: Transaction, company: int, worker_id: str, page: int) -> list[str | None]:
+    """The names under which a worker was counted, None for an erased one; empty where nothing was ever counted."""
+    return [row[0] for row in tx.all(sql.names_of, company=company, subject=worker_id, page=page)]
 
 
 def add_personal(tx: Transaction, company: int, salt: bytes, text: str, subject: str | None = None) -> bytes:

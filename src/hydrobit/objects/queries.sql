@@ -21,3 +21,10 @@ select place from object where company = :company and dropped_at is not null ord
 
 -- name: forget_object
 delete from object where company = :company and place = :place and dropped_at is not null
+
+-- name: named_objects
+-- What rows name, in all companies: a backup must not lack it.
+select company, place from object
+where (company, place) > (:company, :place) and names > 0 and dropped_at is null
+order by company, place
+limit :page

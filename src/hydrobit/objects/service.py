@@ -36,6 +36,11 @@ def find(tx: Transaction, company: int, digest: str) -> StoredObject | None:
     return store.by_digest(tx, company, digest)
 
 
+def named_after(tx: Transaction, after: tuple[int, str], page: int) -> list[tuple[int, str]]:
+    """A page of the objects that rows name, in all companies, for a backup."""
+    return store.named_after(tx, after, page)
+
+
 async def sweep(context: Context) -> int:
     """Deletes what nobody has named for `object_grace_s`, and returns how many objects; may run twice at once."""
     now, swept = context.clock.now(), 0

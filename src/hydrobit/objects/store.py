@@ -53,3 +53,9 @@ def dropped(tx: Transaction, company: int) -> list[str]:
 
 def forget(tx: Transaction, company: int, place: str) -> None:
     tx.run(sql.forget_object, company=company, place=place)
+
+
+def named_after(tx: Transaction, after: tuple[int, str], page: int) -> list[tuple[int, str]]:
+    """A page of what rows name in all companies, after one of them, as (company, place)."""
+    company, place = after
+    return [(row[0], row[1]) for row in tx.all(sql.named_objects, company=company, place=place, page=page)]

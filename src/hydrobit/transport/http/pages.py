@@ -1,5 +1,6 @@
 """The pages of the system itself: health, readiness, metrics, keys and the derived document."""
 
+import asyncio
 import ipaddress
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -27,6 +28,21 @@ class Page:
         self._answer = Answer(200, content, content_type)
 
     async def answer(self, request: Request) -> Answer:
+        return self._answer
+
+
+class MadePage:
+    """A page that is made when it is first asked for, beside the event loop; then it stays as it is."""
+
+    body_bytes_max = 0
+
+    def __init__(self, make: Callable[[], bytes], content_type: bytes) -> None:
+        self._make, self._content_type = make, content_type
+        self._answer: Answer | None = None
+
+    async def answer(self, request: Request) -> Answer:
+        if self._answer is None:
+            self._answer = Answer(200, await asyncio.to_thread(self._make), self._content_type)
         return self._answer
 
 
@@ -118,15 +134,15 @@ def pages(
     refuse: Refuse,
     is_ready: Callable[[], Awaitable[bool]],
     jwks: Mapping[str, object],
-    documents: Mapping[str, tuple[bytes, bytes]],
+    documents: Mapping[str, tuple[Callable[[], bytes], bytes]],
 ) -> dict[tuple[str, str], Endpoint]:
-    """`documents` maps a path to its content and content type."""
+    """`documents` maps a path to what makes its content, and its content type."""
     found: dict[tuple[str, str], Endpoint] = {
         ("GET", "/healthz"): Page(encode({"status": "success", "data": {"alive": True}})),
         ("GET", "/readyz"): ReadyPage(is_ready, refuse),
         ("GET", "/metrics"): MetricsPage(metrics, refuse, public=settings.metrics_public),
         ("GET", "/.well-known/jwks.json"): Page(encode(jwks)),
     }
-    for path, (content, content_type) in documents.items():
-        found["GET", path] = Page(content, content_type)
+    for path, (make, content_type) in documents.items():
+        found["GET", path] = MadePage(make, content_type)
     return found | {("HEAD", path): page for (_, path), page in found.items()}
