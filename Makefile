@@ -16,9 +16,9 @@ setup: .venv/ready ## fetch uv and build .venv from uv.lock
 run: .venv/ready ## serve on http://127.0.0.1:8080 with a demo morning in ./data, until Ctrl-C
 	@exec $(RUN) $(ARGS)
 
-test: .venv/ready ## run every test
+test: .venv/ready ## run every test, in as many processes as there are cores
 	@scripts/install_tool.sh $(TEST_TOOLS)
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: .venv/ready ## look at format, lint, types and import rules
 	.venv/bin/ruff format --check .

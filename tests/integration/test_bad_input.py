@@ -44,6 +44,7 @@ GOOD: Json = {
     "name": "Spare",
     "role": "viewer",
     "scopes": ["read:production"],
+    "csv": "first_name,last_name,hire_date,position,employment_type\nWanda,Wells,2025-03-15,field_worker,full_time\n",
 }
 SPARE = {
     "projectId": "proj_spare",
