@@ -87,21 +87,18 @@ limit 100000000
 select seq from entry where entry_id > :after and entry_id < :before and kind = 3 order by entry_id limit :page
 
 -- name: session_sums
--- What each worker of a session has: net units, records, voids.
-select worker_id, sum(units), count(*) filter (where kind = 1), count(*) filter (where kind = 2)
-from entry
-where company = :company and session_no = :session_no and kind in (1, 2) and worker_id is not null
-group by worker_id
-order by worker_id
-limit 100000000
-
--- name: session_names
--- The names under which a session's workers were recorded, as far as they are not erased.
-select distinct entry.worker_id, personal.text
-from entry
-join personal on personal.company = entry.company and personal.digest = entry.name_digest
-where entry.company = :company and entry.session_no = :session_no and personal.text is not null
-order by entry.worker_id, personal.text
+-- What each worker of a session has, name by name: net units, records, voids; an erased name is null. The entries are
+-- read once, and each name is looked up once.
+select g.worker_id, p.text, g.units, g.records, g.voids
+from (
+    select worker_id, name_digest, sum(units) as units, count(*) filter (where kind = 1) as records,
+        count(*) filter (where kind = 2) as voids
+    from entry
+    where company = :company and session_no = :session_no and kind in (1, 2) and worker_id is not null
+    group by worker_id, name_digest
+) as g
+left join personal as p on p.company = :company and p.digest = g.name_digest
+order by g.worker_id, p.text
 limit 100000000
 
 -- name: session_total

@@ -15,16 +15,24 @@ class WorkerSum(msgspec.Struct, frozen=True):
     records: int
     voids: int
 
+    def plus(self, other: "WorkerSum") -> "WorkerSum":
+        """Both together: the same worker under another name."""
+        return WorkerSum(
+            self.worker_id,
+            (*self.names, *other.names),
+            self.units + other.units,
+            self.records + other.records,
+            self.voids + other.voids,
+        )
+
 
 def session_sums(tx: Transaction, company: int, session_no: int) -> list[WorkerSum]:
     """The sums per worker, in order of workerId."""
-    names: dict[str, list[str]] = {}
-    for worker_id, name in tx.all(sql.session_names, company=company, session_no=session_no):
-        names.setdefault(worker_id, []).append(name)
-    return [
-        WorkerSum(worker_id, tuple(names.get(worker_id, ())), units, records, voids)
-        for worker_id, units, records, voids in tx.all(sql.session_sums, company=company, session_no=session_no)
-    ]
+    found: dict[str, WorkerSum] = {}
+    for worker_id, name, *sums in tx.all(sql.session_sums, company=company, session_no=session_no):
+        part = WorkerSum(worker_id, (name,) if name is not None else (), *sums)
+        found[worker_id] = found[worker_id].plus(part) if worker_id in found else part
+    return list(found.values())
 
 
 def session_total(tx: Transaction, company: int, session_no: int) -> int:
