@@ -188,6 +188,14 @@ def test_a_head_over_the_limit_is_refused(phone: Connection, head: bytes) -> Non
     assert_refused_and_ended(phone, 431, "headers_too_large")
 
 
+def test_a_refused_head_request_has_no_body(phone: Connection) -> None:
+    phone.send(b"HEAD /healthz HTTP/1.1\r\nhost: a\r\nx-long: " + b"a" * HEAD_BYTES_MAX + b"\r\n\r\n")
+    answer = phone.answer()
+
+    assert (answer.status, answer.headers["content-length"], answer.body) == (431, "0", b"")
+    assert phone.rest() == b""
+
+
 def test_a_head_within_the_limit_is_read_beside_a_large_body(phone: Connection, session_id: str) -> None:
     long_header = {"x-long": "a" * (HEAD_BYTES_MAX - 2_000)}
     body = event(session_id, "beside-large", note=" " * 60_000)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hydrobit.errors import Code, Refused
-from hydrobit.transport.http.shell import Answer, Endpoint, Request, Routes, Shell
+from hydrobit.transport.http.shell import GZIP_BYTES_MIN, Answer, Endpoint, Request, Routes, Shell
 
 
 class Broken(Endpoint):
@@ -106,6 +106,12 @@ class Sender:
         status: int = self._sent[0]["status"]
         return status
 
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Those of the answer."""
+        found: list[tuple[bytes, bytes]] = self._sent[0]["headers"]
+        return found
+
     async def _next(self) -> MutableMapping[str, Any]:
         part = await self._parts.get()
         self._parts.task_done()
@@ -146,3 +152,32 @@ async def test_the_rest_of_a_strangers_body_is_not_read_and_takes_no_room() -> N
     await known.send(b"12345")
     await known.send(b"67890", is_last=True)
     assert await known.status() == 200
+
+
+class Long(Endpoint):
+    """An endpoint whose answer is long enough to be packed."""
+
+    body_bytes_max = 100
+
+    async def answer(self, request: Request) -> Answer:
+        return Answer(200, b"a" * GZIP_BYTES_MIN)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_packed"),
+    [
+        (b"gzip", True),
+        (b"br, GZIP;q=0.5", True),
+        (b"gzip; q=1.000", True),
+        (b"gzip;q=0", False),
+        (b"gzip; q=0.000, br", False),
+        (b"br", False),
+        (b"not-gzip", False),
+        (b"", False),
+    ],
+)
+async def test_an_answer_is_packed_for_who_takes_it_packed(accepted: bytes, is_packed: bool) -> None:
+    asking = Sender(Shell(Routes({("POST", "/"): Long()}), refuse), headers=[(b"accept-encoding", accepted)])
+    await asking.send(b"", is_last=True)
+    assert await asking.status() == 200
+    assert ((b"content-encoding", b"gzip") in asking.headers) == is_packed

@@ -5,6 +5,7 @@ It knows nothing of operations; the benchmark's echo runs in the same shell.
 
 import asyncio
 import gzip
+import re
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
@@ -33,6 +34,7 @@ LENGTH_DIGITS_MAX = 18
 GZIP_IN_THREAD_BYTES_MIN = 32_768
 UNPACK_IN_THREAD_BYTES_MIN = 1_048_576
 """Where a body may be larger than this, it is unpacked beside the event loop."""
+_NO_QUALITY = re.compile(rb"q\s*=\s*0(\.0*)?")
 _METHODS = b"GET, HEAD, POST, PATCH, OPTIONS"
 SAFE_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
@@ -221,7 +223,7 @@ class Shell:
         headers: Headers = [*self._headers, *answer.headers]
         if not self._any_origin:
             headers += self._origin(request.get(b"origin"))
-        if len(body) >= GZIP_BYTES_MIN and b"gzip" in request.get(b"accept-encoding", b""):
+        if len(body) >= GZIP_BYTES_MIN and _takes_gzip(request.get(b"accept-encoding", b"")):
             body = await _pack(body)
             headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
         if answer.chunks is not None:
@@ -299,6 +301,15 @@ def _unpack(packed: bytes, bytes_max: int) -> bytes:
     if not unpacker.eof or unpacker.unused_data:
         raise Refused(Code.invalid_json, "The body is not one whole gzip member.")
     return body
+
+
+def _takes_gzip(accepted: bytes) -> bool:
+    """Whether Accept-Encoding allows gzip: named, and not with a quality of 0 (RFC 9110, 12.5.3)."""
+    for coding in accepted.lower().split(b","):
+        name, _, quality = coding.partition(b";")
+        if name.strip() in (b"gzip", b"x-gzip"):
+            return _NO_QUALITY.fullmatch(quality.strip()) is None
+    return False
 
 
 async def _pack(body: bytes) -> bytes:
