@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Part = Literal["echo", "hydrobit", "typical", "bulk", "raw", "growth"]
+Part = Literal["echo", "hydrobit", "typical", "bulk", "raw", "growth", "workers", "places"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 CONNECTIONS = (1, 16, 64, 256)
@@ -29,11 +29,14 @@ class Plan:
     seconds: int = 4
     warm_up_seconds: int = 1
     growth_records: int = 5_000_000
+    crew: int = 100_000
+    crew_calls: int = 200
+    points: int = 100_000
 
     @classmethod
     def quick(cls, parts: frozenset[Part]) -> Plan:
         """A short look that everything works; its figures mean little."""
-        return cls(parts, rounds=1, seconds=2, growth_records=100_000)
+        return cls(parts, rounds=1, seconds=2, growth_records=100_000, crew=10_000, crew_calls=50, points=10_000)
 
     @property
     def whole(self) -> bool:
@@ -54,6 +57,8 @@ class Plan:
             "bulk": 2 * len(BATCHES),
             "raw": 2 * len(RAW_BATCHES),
             "growth": 2,
+            "workers": 2,
+            "places": 1,
         }
         one = self.seconds + self.warm_up_seconds + 1
         measuring = self.rounds * sum(one * count for part, count in loads.items() if part in self.parts)

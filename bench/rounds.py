@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import subjects, wrk
+from bench import ranch, subjects, wrk
 from bench.errors import BenchError
 from bench.growth import fill
 from bench.plan import (
@@ -45,7 +45,7 @@ class Rounds:
 
     def run(self) -> None:
         """Measure everything the plan names. Raises BenchError at the first figure that would be wrong."""
-        with self._grown_store() as grown:
+        with self._grown_store() as grown, self._crew_store() as crew:
             for number in range(1, self.plan.rounds + 1):
                 self.say(f"round {number} of {self.plan.rounds}")
                 with self._folder("create") as folder:
@@ -55,6 +55,12 @@ class Rounds:
                 if grown is not None:
                     with self._folder("growth") as folder:
                         self._growth(folder, grown)
+                if crew is not None:
+                    with self._folder("workers") as folder:
+                        self._workers(folder, crew)
+                if "places" in self.plan.parts:
+                    with self._folder("places") as folder:
+                        self._keep(ranch.measure_places(folder, self.plan.points, self._seed()))
 
     def _create(self, folder: Path) -> None:
         parts = self.plan.parts
@@ -146,6 +152,23 @@ class Rounds:
                     if written % (total // 10) == 0:
                         self.say(f"filling a store for the growth: {written:,} of {total:,} records")
             yield data
+
+    @contextmanager
+    def _crew_store(self) -> Iterator[Path | None]:
+        """A store with a large crew, filled once a run; None when it is not asked for."""
+        if "workers" not in self.plan.parts:
+            yield None
+            return
+        with self._folder("crew") as folder:
+            self.say(f"filling a store with {self.plan.crew:,} workers")
+            ranch.fill_crew(folder / "data", self.plan.crew)
+            yield folder / "data"
+
+    def _workers(self, folder: Path, crew: Path) -> None:
+        with subjects.hydrobit(self.cores, folder, data=crew) as ours:
+            assert ours.api is not None
+            for sample in ranch.measure_crew(ours.api, self.plan.crew, self.plan.crew_calls, self._seed()):
+                self._keep(sample)
 
     def _growth(self, folder: Path, grown: Path) -> None:
         with (

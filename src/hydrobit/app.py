@@ -185,7 +185,7 @@ def _http_server(
 
     async def is_ready() -> bool:
         try:
-            await context.engine.read(ledger.companies)
+            await context.engine.look_up(ledger.companies)
         except StoreError:
             return False
         return True

@@ -57,7 +57,7 @@ class Settings:
     batch_rows_max: int = 1_000  # The most records of several callers in one transaction.
     bulk_chunk_rows: int = 1_000  # A bulk call is written in parts of this many records.
     retry_after_s: int = 1  # `Retry-After` of a 503.
-    reader_connections: int = 2  # How many reads may run at the same time.
+    reader_connections: int = 2  # How many reads may run at the same time, besides look-ups of callers.
     stop_s_max: int = 8  # The time that requests under way get at a stop.
     expiry_interval_s: int = 30  # The pause between two looks for sessions that ran out.
     store_busy_ms_max: int = 5_000  # The longest wait for another process's write lock.

@@ -37,7 +37,7 @@ class Identity:
         if looks_like_a_key(token):
             return await self._keys.caller(token, now)
         proof = self._verifier.known(token, now) or await self._verifier.verify(token, now)
-        found = await self._engine.read(store.user, proof.subject)
+        found = await self._engine.look_up(store.user, proof.subject)
         if found is None or found.company is None or found.company_id is None or found.disabled:
             self._callers.pop(proof.subject, None)
             raise Refused(Code.no_company, "The token is valid, but its user belongs to no active company.")

@@ -127,7 +127,7 @@ async def _with_business_ids(context: Context, drafts: list[RecordDraft]) -> lis
     stored_ids = frozenset(draft.worker_id for draft in drafts if is_stored_id(draft.worker_id))
     if not stored_ids:
         return drafts
-    found = await context.engine.read(to_business_ids, drafts[0].company, stored_ids)
+    found = await context.engine.look_up(to_business_ids, drafts[0].company, stored_ids)
     return [
         msgspec.structs.replace(draft, worker_id=found[draft.worker_id]) if draft.worker_id in found else draft
         for draft in drafts

@@ -237,16 +237,19 @@ def view(tx: Transaction, session: Session, *, with_workers: bool = False) -> Se
         final_notes=ledger.personal_text(tx, session.company, session.final_note_digest),
         held_count=store.held_count(tx, session.company, session.session_no),
         workers=workers,
-        total=_total(tx, session, workers),
+        total=_total(tx, session) if workers is None else sum(worker.units for worker in workers),
         description=description.read(tx, session.company, store.description(tx, session.company, session.session_no)),
     )
 
 
-def _total(tx: Transaction, session: Session, workers: tuple[sums.WorkerSum, ...] | None) -> int:
-    """Net units: of the workers' sums where they were made, else of the movements."""
-    if workers is None:
+def _total(tx: Transaction, session: Session) -> int:
+    """Net millionths of all movements. A close's entry holds what they came to, and nothing enters after it."""
+    if session.closed_seq is None:
         return sums.session_total(tx, session.company, session.session_no)
-    return sum(worker.units for worker in workers)
+    close = ledger.by_seq(tx, session.company, session.closed_seq)
+    assert close is not None, "a close is written as an entry"
+    units: int = msgspec.json.decode(close.facts or "")["units"]
+    return units
 
 
 def require_open(session: Session, now: int) -> None:

@@ -44,6 +44,10 @@ class Engine(Protocol):
 
     async def read(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T: ...
 
+    async def look_up(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
+        """A read of few rows that everybody waits for, such as who calls: it never stands behind long reads."""
+        ...
+
     async def write(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         """Raises what the unit raises, StoreBusy when another process holds the store too long."""
         ...

@@ -217,6 +217,7 @@ class SqliteEngine:
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(reader_connections, thread_name_prefix="hydrobit-reader")
+        self._looker = ThreadPoolExecutor(1, thread_name_prefix="hydrobit-look-up")
 
     async def write(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         loop = asyncio.get_running_loop()
@@ -227,6 +228,9 @@ class SqliteEngine:
     async def read(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_on_thread, unit, args)
 
+    async def look_up(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._looker, self._read_on_thread, unit, args)
+
     def end_within(self, seconds: float) -> None:
         """Units that have not begun by then no longer wait for another process's lock, so that a stop has an end."""
         self._ends_at = time.monotonic() + seconds
@@ -236,6 +240,7 @@ class SqliteEngine:
         self._writes.put(None)
         await asyncio.to_thread(self._writer.join)
         await asyncio.to_thread(self._readers.shutdown)
+        await asyncio.to_thread(self._looker.shutdown)
         for connection in self._opened:
             connection.close()
         self._store.close()

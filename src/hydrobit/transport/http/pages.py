@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 Refuse = Callable[[Refused, str], Answer]
 
 
-class Page:
+class Page(Endpoint):
     """A page whose content stays as it was made at the start."""
 
     body_bytes_max = 0
@@ -31,7 +31,7 @@ class Page:
         return self._answer
 
 
-class MadePage:
+class MadePage(Endpoint):
     """A page that is made when it is first asked for, beside the event loop; then it stays as it is."""
 
     body_bytes_max = 0
@@ -46,7 +46,7 @@ class MadePage:
         return self._answer
 
 
-class ReadyPage:
+class ReadyPage(Endpoint):
     """200 while the store answers, 503 otherwise: what a load balancer asks."""
 
     body_bytes_max = 0
@@ -60,7 +60,7 @@ class ReadyPage:
         return self._refuse(Refused(Code.unavailable, "The store does not answer."), request.path)
 
 
-class MetricsPage:
+class MetricsPage(Endpoint):
     """The counts of this process, for callers on this machine unless a setting opens it."""
 
     body_bytes_max = 0
@@ -82,7 +82,7 @@ class Fetched(msgspec.Struct, frozen=True):
     chunks: AsyncIterator[bytes]
 
 
-class ObjectPage:
+class ObjectPage(Endpoint):
     """Photos and media, for whoever has a signed link; without a token, so that a browser can show them."""
 
     body_bytes_max = 0

@@ -5,6 +5,7 @@ It knows nothing of operations; the benchmark's echo runs in the same shell.
 
 import asyncio
 import gzip
+import re
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
@@ -33,6 +34,7 @@ LENGTH_DIGITS_MAX = 18
 GZIP_IN_THREAD_BYTES_MIN = 32_768
 UNPACK_IN_THREAD_BYTES_MIN = 1_048_576
 """Where a body may be larger than this, it is unpacked beside the event loop."""
+_NO_QUALITY = re.compile(rb"q\s*=\s*0(\.0*)?")
 _METHODS = b"GET, HEAD, POST, PATCH, OPTIONS"
 SAFE_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
@@ -70,6 +72,10 @@ class Endpoint(Protocol):
     """What answers at a path."""
 
     body_bytes_max: int
+
+    async def turn_away(self, head: Request) -> Answer | None:
+        """The refusal of a caller the rest of whose body need not be read; `head` is the request without its body."""
+        return None
 
     async def answer(self, request: Request) -> Answer: ...
 
@@ -128,6 +134,8 @@ class Shell:
         except asyncio.CancelledError:  # uvicorn does so when a stop has waited long enough
             stopping = Refused(Code.unavailable, "The server is stopping; send the same call again.")
             answer = self._refuse(stopping, scope["path"])
+        except _TurnedAway as turned_away:
+            answer = turned_away.answer
         except _Gone:
             return
         except Exception:
@@ -147,25 +155,23 @@ class Shell:
         if endpoint is None:
             answer = self._refuse(Refused(Code.method_not_allowed, f"{method} is not one of its methods."), "")
             return Answer(answer.status, answer.body, headers=[(b"allow", _allowed(methods)), *answer.headers])
-        body = await self._read_body(headers, receive, endpoint.body_bytes_max)
-        pairs = scope["headers"]
-        credentials = 1 if len(headers) == len(pairs) else sum(name in CREDENTIALS for name, _ in pairs)
-        client = scope["client"]
-        return await endpoint.answer(
-            Request(
-                method,
-                scope["path"],
-                parameters,
-                scope["query_string"],
-                headers,
-                credentials,
-                client[0] if client else "",
-                body,
-            )
-        )
+        body = await self._read_body(scope, headers, parameters, receive, endpoint)
+        return await endpoint.answer(_request(scope, headers, parameters, body))
 
-    async def _read_body(self, headers: Mapping[bytes, bytes], receive: Receive, bytes_max: int) -> bytes:
-        """The whole body, unpacked. Raises Refused, body_too_large or unsupported_content_type."""
+    async def _read_body(
+        self,
+        scope: Scope,
+        headers: Mapping[bytes, bytes],
+        parameters: Mapping[str, str],
+        receive: Receive,
+        endpoint: Endpoint,
+    ) -> bytes:
+        """The whole body, unpacked. Raises Refused, body_too_large or unsupported_content_type.
+
+        A body that comes in parts is held while the rest arrives, so its caller is asked for first: strangers must not
+        fill what all such bodies may hold together.
+        """
+        bytes_max = endpoint.body_bytes_max
         length = headers.get(b"content-length")
         if length is not None and (len(length) > LENGTH_DIGITS_MAX or int(length) > bytes_max):
             raise _too_large(bytes_max)
@@ -174,6 +180,9 @@ class Shell:
             raise _Gone
         body: bytes = message["body"]
         if message["more_body"]:
+            answer = await endpoint.turn_away(_request(scope, headers, parameters, b""))
+            if answer is not None:
+                raise _TurnedAway(answer)
             body = await self._read_rest(body, receive, bytes_max)
         if len(body) > bytes_max:
             raise _too_large(bytes_max)
@@ -218,7 +227,7 @@ class Shell:
         headers: Headers = [*self._headers, *answer.headers]
         if not self._any_origin:
             headers += self._origin(request.get(b"origin"))
-        takes_gzip = b"gzip" in request.get(b"accept-encoding", b"")
+        takes_gzip = _takes_gzip(request.get(b"accept-encoding", b""))
         if takes_gzip and (len(body) >= GZIP_BYTES_MIN or answer.length is None):
             body = await _pack(body) if body else body
             headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
@@ -240,6 +249,28 @@ class Shell:
 
 class _Gone(Exception):
     """The client left before its request was whole."""
+
+
+class _TurnedAway(Exception):
+    """The endpoint answers before the body is whole."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+
+def _request(scope: Scope, headers: Mapping[bytes, bytes], parameters: Mapping[str, str], body: bytes) -> Request:
+    pairs, client = scope["headers"], scope["client"]
+    credentials = 1 if len(headers) == len(pairs) else sum(name in CREDENTIALS for name, _ in pairs)
+    return Request(
+        scope["method"],
+        scope["path"],
+        parameters,
+        scope["query_string"],
+        headers,
+        credentials,
+        client[0] if client else "",
+        body,
+    )
 
 
 def _allowed(methods: Mapping[str, Endpoint]) -> bytes:
@@ -309,6 +340,15 @@ def _unpack(packed: bytes, bytes_max: int) -> bytes:
     if not unpacker.eof or unpacker.unused_data:
         raise Refused(Code.invalid_json, "The body is not one whole gzip member.")
     return body
+
+
+def _takes_gzip(accepted: bytes) -> bool:
+    """Whether Accept-Encoding allows gzip: named, and not with a quality of 0 (RFC 9110, 12.5.3)."""
+    for coding in accepted.lower().split(b","):
+        name, _, quality = coding.partition(b";")
+        if name.strip() in (b"gzip", b"x-gzip"):
+            return _NO_QUALITY.fullmatch(quality.strip()) is None
+    return False
 
 
 async def _pack(body: bytes) -> bytes:
