@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.harvest import HarvestRun
 from bench.wrk import Run
 
 LOAD_SHARE_MAX = 0.9
@@ -86,7 +87,9 @@ def _middle(values: Iterable[float | None]) -> float | None:
     return round(median(known), 3) if known else None
 
 
-def figures_of(rows: Sequence[Row], resident_mb: Sequence[float]) -> dict[str, float | None]:
+def figures_of(
+    rows: Sequence[Row], resident_mb: Sequence[float], harvest: HarvestRun | None = None
+) -> dict[str, float | None]:
     """The figures by which the project is judged; None where a run did not measure both sides."""
 
     def best(kind: str, subject: str, size: int) -> Row | None:
@@ -113,6 +116,12 @@ def figures_of(rows: Sequence[Row], resident_mb: Sequence[float]) -> dict[str, f
         "growth_5m_vs_empty": ratio("growth", 64, "grown", "empty"),
         "p99_ms_c64": ours.p99_ms if ours else None,
         "rss_mb_c256": round(median(resident_mb), 1) if resident_mb else None,
+        "harvest_rss_mb": harvest.resident_mb if harvest else None,
+        "harvest_s": harvest.export_s if harvest else None,
+        "harvest_other_p50_ms": harvest.busy_p50_ms if harvest else None,
+        "harvest_other_p99_ms": harvest.busy_p99_ms if harvest else None,
+        "harvest_quiet_p50_ms": harvest.quiet_p50_ms if harvest else None,
+        "harvest_quiet_p99_ms": harvest.quiet_p99_ms if harvest else None,
     }
 
 

@@ -22,6 +22,8 @@ from hydrobit.wire.envelope import encode
 from hydrobit.wire.harvest import HarvestEnvelope, HarvestSession, HarvestWorker, QualityShare, Responsible
 
 Sectors = dict[str, NamedSector]
+PAUSE_S_MAX = 0.05
+"""An export pauses for as long as its last page took, at most for so long."""
 
 
 async def get_harvest(context: Context, call: Call) -> Reply:
@@ -32,10 +34,12 @@ async def get_harvest(context: Context, call: Call) -> Reply:
 
 
 async def _parts(context: Context, call: Call, wish: Wish, sectors: Sectors, page: Page) -> AsyncIterator[bytes]:
-    """The answer, a page of sessions at a time; between two sessions others have their turn."""
-    before = b'{"status":"success","data":['
+    """The answer, a page of sessions at a time; others have their turn between two sessions, and a pause to themselves
+    after each page, so that an export takes at most half of the server.
+    """
+    loop, before = asyncio.get_running_loop(), b'{"status":"success","data":['
     while True:
-        written = []
+        begun, written = loop.time(), []
         for view in page.views:
             written.append(encode(_session(view, page.people, sectors, call.now)))
             await asyncio.sleep(0)
@@ -45,6 +49,7 @@ async def _parts(context: Context, call: Call, wish: Wish, sectors: Sectors, pag
         if page.next is None:
             break
         page = await context.engine.read(service.page, call.caller.company, wish, page.next)
+        await asyncio.sleep(min(loop.time() - begun, PAUSE_S_MAX))
     yield (b"" if before == b"," else before) + b"]}"
 
 
@@ -96,7 +101,7 @@ def _worker(worker: WorkerSum, qualities: Sequence[Share]) -> HarvestWorker:
         netUnits=units,
         recordCount=worker.records,
         voidedCount=worker.voids,
-        qualityBreakdown=_shares(qualities),
+        qualityBreakdown=_shares(qualities) if qualities else [],
     )
 
 

@@ -181,7 +181,7 @@ async def test_pages_hold_every_session_once_in_the_order_of_their_days(
         wanted.append((day[:10], number, session_id))
     other = await open_session(house, NEIGHBOUR, projectId="proj_678", sector="sector_901", sector_name="Lote B-1")
     expected = [session_id for _, _, session_id in sorted(wanted)]
-    for sessions, workers in ((10, 500), (5, 500), (25, 500), (26, 500), (10, 1), (10, 3)):
+    for sessions, workers in ((5, 250), (10, 250), (25, 250), (26, 250), (10, 1), (10, 3)):
         monkeypatch.setattr(service, "SESSIONS_A_PAGE", sessions)
         monkeypatch.setattr(service, "WORKERS_A_PAGE", workers)
         found = [told["sessionId"] for told in await harvest(house)]
