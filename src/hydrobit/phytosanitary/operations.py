@@ -80,7 +80,8 @@ async def _figures(context: Context, call: Call, wish: Wish) -> Figures:
     """The sums of the whole span, a few days a read."""
     figures = Figures()
     for part in days.slices(wish.span, service.SLICE_DAYS):
-        figures.add(*await context.engine.read(service.sums, call.caller.company, wish, part))
+        async with context.long_reads:
+            figures.add(*await context.engine.read(service.sums, call.caller.company, wish, part))
     return figures
 
 
@@ -95,7 +96,8 @@ async def _record_parts(context: Context, call: Call, span: DayRange, names: Nam
             before, count = b",", count + len(written)
         if page.next is None:
             break
-        page = await context.engine.read(service.page, call.caller.company, span, page.next)
+        async with context.long_reads:
+            page = await context.engine.read(service.page, call.caller.company, span, page.next)
     yield (before if not count else b"") + b'],"totalRecords":%d}' % count
 
 

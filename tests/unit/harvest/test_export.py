@@ -1,5 +1,6 @@
 """The harvest export says what the sessions themselves say, to the millionth."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -190,6 +191,15 @@ async def test_pages_hold_every_session_once_in_the_order_of_their_days(
     assert len(await harvest(house, sectorId="sector_002")) == 12
     assert len(await harvest(house, startTime="2025-10-02", endTime="2025-10-03")) == 4
     assert await harvest(house, startTime="2025-11-01", endTime="2025-11-01") == []
+
+
+async def test_exports_that_run_at_once_tell_the_same(house: House) -> None:
+    for number in range(service.SESSIONS_A_PAGE * 3):
+        session_id = await open_session(house, ADMIN, openedAt=f"2025-10-{1 + number:02d}T14:00:00.000Z")
+        await count(house, ADMIN, session_id, "e1", units=number)
+    first, *others = await asyncio.gather(*(harvest(house) for _ in range(6)))
+    assert len(first) == service.SESSIONS_A_PAGE * 3
+    assert others == [first] * 5
 
 
 async def test_a_session_is_chosen_by_its_local_day(house: House) -> None:
