@@ -99,7 +99,7 @@ def _store_with_demo(data: Path) -> SqliteStore:
 
 
 def _add_crew(tx: Transaction, count: int) -> None:
-    before = workers.last_number(tx, COMPANY)
+    before, rows = workers.last_number(tx, COMPANY), []
     for number in range(count):
         first, last = FIRST[number % len(FIRST)], LAST[number // len(FIRST) % len(LAST)]
         worker = Worker(
@@ -124,7 +124,8 @@ def _add_crew(tx: Transaction, count: int) -> None:
             created_at=0,
         )
         searched = fold(f"{worker.first_name} {worker.last_name} {worker.worker_id}")
-        workers.insert(tx, COMPANY, worker, worker.worker_id, 1, f"{first}\t{worker.last_name}".casefold(), searched)
+        rows.append((worker, worker.worker_id, 1, f"{first}\t{worker.last_name}".casefold(), searched))
+    workers.insert(tx, COMPANY, rows)
 
 
 def _name(number: int) -> str:

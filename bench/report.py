@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.harvest import HarvestRun
 from bench.wrk import Run
 
 LOAD_SHARE_MAX = 0.9
@@ -86,7 +87,9 @@ def _middle(values: Iterable[float | None]) -> float | None:
     return round(median(known), 3) if known else None
 
 
-def figures_of(rows: Sequence[Row], resident_mb: Sequence[float]) -> dict[str, float | None]:
+def figures_of(
+    rows: Sequence[Row], resident_mb: Sequence[float], harvest: HarvestRun | None = None
+) -> dict[str, float | None]:
     """The figures by which the project is judged; None where a run did not measure both sides."""
 
     def best(kind: str, subject: str, size: int) -> Row | None:
@@ -121,6 +124,12 @@ def figures_of(rows: Sequence[Row], resident_mb: Sequence[float]) -> dict[str, f
         "workers_page_ms": page.p50_ms if page else None,
         "workers_search_ms": search.p50_ms if search else None,
         "place_point_us": round(1e6 / placed.rate, 2) if placed else None,
+        "harvest_rss_mb": harvest.resident_mb if harvest else None,
+        "harvest_s": harvest.export_s if harvest else None,
+        "harvest_other_p50_ms": harvest.busy_p50_ms if harvest else None,
+        "harvest_other_p99_ms": harvest.busy_p99_ms if harvest else None,
+        "harvest_quiet_p50_ms": harvest.quiet_p50_ms if harvest else None,
+        "harvest_quiet_p99_ms": harvest.quiet_p99_ms if harvest else None,
     }
 
 

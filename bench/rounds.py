@@ -12,9 +12,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import ranch, subjects, wrk
+from bench import harvest, ranch, subjects, wrk
 from bench.errors import BenchError
 from bench.growth import fill
+from bench.harvest import HarvestRun
 from bench.plan import (
     BATCHES,
     BULK_CONNECTIONS,
@@ -41,10 +42,14 @@ class Rounds:
     say: Callable[[str], None]
     samples: list[Sample] = field(default_factory=list)
     resident_mb: list[float] = field(default_factory=list)
+    harvest: HarvestRun | None = None
     _seeds: random.Random = field(default_factory=random.SystemRandom)
 
     def run(self) -> None:
         """Measure everything the plan names. Raises BenchError at the first figure that would be wrong."""
+        if "harvest" in self.plan.parts:
+            with self._folder("harvest") as folder:
+                self._harvest(folder)
         with self._grown_store() as grown, self._crew_store() as crew:
             for number in range(1, self.plan.rounds + 1):
                 self.say(f"round {number} of {self.plan.rounds}")
@@ -177,6 +182,16 @@ class Rounds:
         ):
             for subject in (empty, full):
                 self._create_once(subject, GROWTH_CONNECTIONS, kind="growth")
+
+    def _harvest(self, folder: Path) -> None:
+        """Once a run: what counts is a limit that must hold, not a ratio."""
+        data, records = folder / "data", self.plan.harvest_records
+        self.say(f"filling a store for the harvest export: {records:,} records")
+        harvest.fill(data, records, self._seed())
+        with subjects.hydrobit(self.cores, folder, data=data) as ours:
+            (session,) = ours.open_sessions()[:1]
+            self.harvest = run = harvest.measure(ours.server, ours.token, session, records, self.plan.seconds)
+        self.say(f"  harvest {run.export_s:.2f} s, {run.export_mb:.1f} MB, others' p99 {run.busy_p99_ms:.1f} ms")
 
     def _keep(self, sample: Sample) -> None:
         self.samples.append(sample)

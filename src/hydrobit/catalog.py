@@ -7,6 +7,7 @@ from hydrobit.identity import operations as identity
 from hydrobit.job import Job
 from hydrobit.objects import operations as objects
 from hydrobit.operation import Operation
+from hydrobit.phytosanitary import operations as phytosanitary
 from hydrobit.projects import operations as projects
 from hydrobit.records import operations as records
 from hydrobit.sessions import operations as sessions
@@ -18,6 +19,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *records.OPERATIONS,
     *workers.OPERATIONS,
     *harvest.OPERATIONS,
+    *phytosanitary.OPERATIONS,
     *identity.OPERATIONS,
     *company_keys.OPERATIONS,
     *audit.OPERATIONS,

@@ -1,5 +1,6 @@
 """The types of the one table: an `Operation` is a row, a `Call` what reaches its handler, a `Reply` what it answers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -81,6 +82,8 @@ class Context:
     settings: Settings
     random: Callable[[int], bytes]
     objects: Objects
+    long_reads: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held for one page of a read that has many, so that all such reads together keep one reader busy at most."""
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):

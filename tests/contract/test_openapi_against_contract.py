@@ -18,9 +18,6 @@ NOT_BUILT_YET = frozenset(
     {
         "getForms",
         "submitRecord",
-        "getPhytosanitarySummary",
-        "getPhytosanitaryCompanySummary",
-        "getPhytosanitaryCompanyRecords",
         "mqttOverWebSocket",
     }
 )

@@ -35,7 +35,17 @@ BEYOND_ONE_COMPANY = {
 }
 """Queries that name no company in their condition, each with its reason."""
 
-GROWING = ("entry", "held", "personal", "session", "session_terms", "session_writer", "session_description")
+GROWING = (
+    "entry",
+    "held",
+    "personal",
+    "session",
+    "session_terms",
+    "session_writer",
+    "session_description",
+    "form_record",
+    "pest_observation",
+)
 """Tables that are never gone through while records are taken, neither from end to end nor all that a company has."""
 GONE_THROUGH = re.compile(r"(?:SCAN (\w+)|SEARCH (\w+) .*\(company=\?\))")
 GOES_THROUGH = {

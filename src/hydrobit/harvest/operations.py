@@ -22,6 +22,8 @@ from hydrobit.wire.envelope import encode
 from hydrobit.wire.harvest import HarvestEnvelope, HarvestSession, HarvestWorker, QualityShare, Responsible
 
 Sectors = dict[str, NamedSector]
+PAUSE_S_MAX = 0.05
+"""The pause after a page is as long as the page took, at most so long."""
 
 
 async def get_harvest(context: Context, call: Call) -> Reply:
@@ -32,20 +34,31 @@ async def get_harvest(context: Context, call: Call) -> Reply:
 
 
 async def _parts(context: Context, call: Call, wish: Wish, sectors: Sectors, page: Page) -> AsyncIterator[bytes]:
-    """The answer, a page of sessions at a time; between two sessions others have their turn."""
-    before = b'{"status":"success","data":['
-    while True:
-        written = []
-        for view in page.views:
-            written.append(encode(_session(view, page.people, sectors, call.now)))
-            await asyncio.sleep(0)
-        if written:
-            yield before + b",".join(written)
-            before = b","
+    """The answer, a page of sessions at a time. After each page others have a pause to themselves, so that all exports
+    together take at most half of the server.
+    """
+    loop, before = asyncio.get_running_loop(), b'{"status":"success","data":['
+    written = await _written(page, sectors, call.now)
+    while written:
+        yield before + written
+        before = b","
         if page.next is None:
             break
-        page = await context.engine.read(service.page, call.caller.company, wish, page.next)
+        async with context.long_reads:
+            begun = loop.time()
+            page = await context.engine.read(service.page, call.caller.company, wish, page.next)
+            written = await _written(page, sectors, call.now)
+            await asyncio.sleep(min(loop.time() - begun, PAUSE_S_MAX))
     yield (b"" if before == b"," else before) + b"]}"
+
+
+async def _written(page: Page, sectors: Sectors, now: int) -> bytes:
+    """A page as JSON; between two sessions others have their turn."""
+    sessions = []
+    for view in page.views:
+        sessions.append(encode(_session(view, page.people, sectors, now)))
+        await asyncio.sleep(0)
+    return b",".join(sessions)
 
 
 def _session(view: SessionView, people: dict[str, Profile], sectors: Sectors, now: int) -> HarvestSession:
@@ -96,7 +109,7 @@ def _worker(worker: WorkerSum, qualities: Sequence[Share]) -> HarvestWorker:
         netUnits=units,
         recordCount=worker.records,
         voidedCount=worker.voids,
-        qualityBreakdown=_shares(qualities),
+        qualityBreakdown=_shares(qualities) if qualities else [],
     )
 
 

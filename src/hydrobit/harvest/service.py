@@ -10,14 +10,15 @@ from hydrobit.errors import Code, Refused
 from hydrobit.harvest.reading import Wish
 from hydrobit.identity import people
 from hydrobit.identity.store import Profile
+from hydrobit.ledger.read import Texts
 from hydrobit.projects import service as projects
 from hydrobit.projects.store import NamedSector
 from hydrobit.sessions import service as sessions
 from hydrobit.sessions.service import SessionView
 from hydrobit.storage.engine import Transaction
 
-SESSIONS_A_PAGE = 10
-WORKERS_A_PAGE = 500
+SESSIONS_A_PAGE = 5
+WORKERS_A_PAGE = 250
 """A page ends with the session that reaches this number."""
 Place = tuple[str, int]
 """Day and number of the session after which a page begins."""
@@ -55,8 +56,9 @@ def page(tx: Transaction, company: int, wish: Wish, after: Place) -> Page:
         tx, company, wish.first_day, wish.last_day, wish.project_id, wish.sector_id, after, SESSIONS_A_PAGE
     )
     workers = 0
+    names: Texts = {}
     for session in found:
-        views.append(sessions.view(tx, session, with_workers=True))
+        views.append(sessions.view(tx, session, with_workers=True, names=names))
         workers += len(views[-1].workers or ())
         if workers >= WORKERS_A_PAGE:
             break

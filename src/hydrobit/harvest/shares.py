@@ -4,10 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from hydrobit.kit.amounts import percentage
 from hydrobit.sessions.description import Quality
-
-HUNDREDTH = 10_000
-"""Millionths in a hundredth."""
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -34,11 +32,6 @@ def of_workers(qualities: Sequence[Quality]) -> dict[str, list[Share]]:
     return {worker_id: _shares(own) for worker_id, own in found.items()}
 
 
-def percent(units: int, total: int) -> int:
-    """The percentage in millionths, rounded half up to two decimals; 0 of nothing."""
-    return (2 * units * 10_000 + total) // (2 * total) * HUNDREDTH if total else 0
-
-
 def _shares(qualities: Iterable[Quality]) -> list[Share]:
     """One share a quality, in the order in which they came; the first name counts."""
     names: dict[str, str] = {}
@@ -47,4 +40,4 @@ def _shares(qualities: Iterable[Quality]) -> list[Share]:
         names.setdefault(quality.quality_id, quality.name)
         sums[quality.quality_id] = sums.get(quality.quality_id, 0) + quality.units
     total = sum(sums.values())
-    return [Share(found, names[found], units, percent(units, total)) for found, units in sums.items()]
+    return [Share(found, names[found], units, percentage(units, total)) for found, units in sums.items()]

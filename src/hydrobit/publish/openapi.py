@@ -58,6 +58,7 @@ TAGS = {
     "Workers": "The crew.",
     "Administration": "Running a company: its users, its keys, and who changed what. For admins.",
     "Production Sessions": "Opening, reading, changing, extending and closing a day's work in one sector.",
+    "Phytosanitary": "Crop health: pests and diseases, as figures and as single observations.",
     "Harvest": "Sessions of a span of days with each worker's share, for outside systems.",
     "Production Records": "Counting units per worker inside an open session, and undoing counts.",
 }

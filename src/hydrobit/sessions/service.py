@@ -227,9 +227,11 @@ def write_expiry(tx: Transaction, head: Head, session: Session, now: int) -> Non
     _close(tx, head, session, session.expires_at, SYSTEM, "expired", Source.system, now, None)
 
 
-def view(tx: Transaction, session: Session, *, with_workers: bool = False) -> SessionView:
-    """The session with its terms, texts and sums."""
-    workers = tuple(sums.session_sums(tx, session.company, session.session_no)) if with_workers else None
+def view(
+    tx: Transaction, session: Session, *, with_workers: bool = False, names: sums.Texts | None = None
+) -> SessionView:
+    """The session with its terms, texts and sums. Who views many hands over `names`, where those found are kept."""
+    workers = tuple(sums.session_sums(tx, session.company, session.session_no, names)) if with_workers else None
     return SessionView(
         session=session,
         terms=store.terms(tx, session),

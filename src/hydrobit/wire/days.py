@@ -1,7 +1,7 @@
 """A span of local days, as the reads for outside systems take it."""
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from msgspec import Struct
@@ -30,6 +30,15 @@ def span(query: Mapping[str, Any]) -> DayRange:
     if days > SPAN_DAYS_MAX:
         raise fields.invalid("endTime", f"{last} makes {days} days; at most {SPAN_DAYS_MAX} may be asked for at once")
     return DayRange(startTime=first, endTime=last)
+
+
+def slices(span: DayRange, length: int) -> Iterator[DayRange]:
+    """The span in parts of so many days, the last one shorter, so that each can be a short read of its own."""
+    first, last = date.fromisoformat(span.startTime), date.fromisoformat(span.endTime)
+    while first <= last:
+        end = min(first + timedelta(days=length - 1), last)
+        yield DayRange(startTime=first.isoformat(), endTime=end.isoformat())
+        first = end + timedelta(days=1)
 
 
 def _day(query: Mapping[str, Any], name: str) -> str:

@@ -1,5 +1,6 @@
 """The harvest export says what the sessions themselves say, to the millionth."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -181,7 +182,7 @@ async def test_pages_hold_every_session_once_in_the_order_of_their_days(
         wanted.append((day[:10], number, session_id))
     other = await open_session(house, NEIGHBOUR, projectId="proj_678", sector="sector_901", sector_name="Lote B-1")
     expected = [session_id for _, _, session_id in sorted(wanted)]
-    for sessions, workers in ((10, 500), (5, 500), (25, 500), (26, 500), (10, 1), (10, 3)):
+    for sessions, workers in ((5, 250), (10, 250), (25, 250), (26, 250), (10, 1), (10, 3)):
         monkeypatch.setattr(service, "SESSIONS_A_PAGE", sessions)
         monkeypatch.setattr(service, "WORKERS_A_PAGE", workers)
         found = [told["sessionId"] for told in await harvest(house)]
@@ -190,6 +191,15 @@ async def test_pages_hold_every_session_once_in_the_order_of_their_days(
     assert len(await harvest(house, sectorId="sector_002")) == 12
     assert len(await harvest(house, startTime="2025-10-02", endTime="2025-10-03")) == 4
     assert await harvest(house, startTime="2025-11-01", endTime="2025-11-01") == []
+
+
+async def test_exports_that_run_at_once_tell_the_same(house: House) -> None:
+    for number in range(service.SESSIONS_A_PAGE * 3):
+        session_id = await open_session(house, ADMIN, openedAt=f"2025-10-{1 + number:02d}T14:00:00.000Z")
+        await count(house, ADMIN, session_id, "e1", units=number)
+    first, *others = await asyncio.gather(*(harvest(house) for _ in range(6)))
+    assert len(first) == service.SESSIONS_A_PAGE * 3
+    assert others == [first] * 5
 
 
 async def test_a_session_is_chosen_by_its_local_day(house: House) -> None:

@@ -1,7 +1,5 @@
 """Shares of qualities: whole millionths, two decimals, half up."""
 
-import pytest
-
 from hydrobit.harvest import shares
 from hydrobit.harvest.shares import Share
 from hydrobit.sessions.description import Quality
@@ -35,27 +33,3 @@ def test_each_worker_has_shares_of_their_own_sum() -> None:
 
 def test_nothing_graded_has_no_shares() -> None:
     assert (shares.of_session(()), shares.of_workers(())) == ([], {})
-
-
-@pytest.mark.parametrize(
-    ("units", "total", "percent"),
-    [
-        (1, 3, 33.33),
-        (2, 3, 66.67),
-        (1, 8, 12.5),
-        (1, 16, 6.25),
-        (1, 32, 3.13),
-        (5, 100_000, 0.01),
-        (0, 0, 0),
-        (0, 5, 0),
-    ],
-)
-def test_a_percentage_is_rounded_half_up(units: int, total: int, percent: float) -> None:
-    assert shares.percent(units, total) == round(percent * 1_000_000)
-
-
-def test_a_percentage_is_exact_where_a_float_would_not_be() -> None:
-    total = 10**17
-    assert shares.percent(total // 2_000_000 * 1_010_000 // 101, total) == 500_000
-    assert shares.percent(total // 20_000 - 1, total) == 0
-    assert shares.percent(total // 20_000, total) == 10_000

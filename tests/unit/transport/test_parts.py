@@ -10,13 +10,13 @@ import pytest
 from hydrobit.errors import Refused
 from hydrobit.settings import Settings
 from hydrobit.transport.http.server import build
-from hydrobit.transport.http.shell import Answer, Request, Routes, Shell
+from hydrobit.transport.http.shell import Answer, Endpoint, Request, Routes, Shell
 
 PIECE = b"0123456789" * 10_000
 PIECES = 3
 
 
-class Parts:
+class Parts(Endpoint):
     """Three pieces, with a fault after the second one where it is told so; remembers how many were asked for."""
 
     body_bytes_max = 0
