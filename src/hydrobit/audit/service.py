@@ -50,6 +50,14 @@ def record_all(
     store.add(tx, lines)
 
 
+def erase(tx: Transaction, company: int, kind: str, subject: str) -> int:
+    """Erases what was said before and after each change of a person, and returns how many texts there were.
+
+    The lines stay: who changed whom, and when. `kind` is how the actions begin, such as `worker.`.
+    """
+    return ledger.erase_texts(tx, company, store.texts_about(tx, company, kind, subject))
+
+
 def _kept(
     said: Mapping[str, Any] | None, random: Callable[[int], bytes], texts: list[tuple[bytes, bytes, str]]
 ) -> bytes | None:

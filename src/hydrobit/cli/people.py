@@ -148,6 +148,15 @@ def enable_user(user_id: str, *, data: Data = None) -> None:
     print(f"enabled user {user_id}")
 
 
+@user.command(name="erase")
+def erase_user(user_id: str, *, data: Data = None) -> None:
+    """Forget the name and email of a disabled user, here and in the audit log; the id and the work stay."""
+    with opened(settings(data=data)) as store:
+        store.overwrite_erased()
+        texts = store.write(people.erase_user, _company_of(store, user_id), user_id, now(), os.urandom)
+    print(f"erased user {user_id}: {texts} texts of the audit log")
+
+
 @user.command(name="list")
 def list_users(*, company: CompanyId, data: Data = None, as_json: AsJson = False) -> None:
     """List a company's users, disabled ones too."""

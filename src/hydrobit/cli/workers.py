@@ -21,6 +21,7 @@ from hydrobit.errors import SettingError, StoreError
 from hydrobit.kit.amounts import amount_text
 from hydrobit.kit.folding import fold
 from hydrobit.kit.instants import write_instant
+from hydrobit.wire import fields
 from hydrobit.wire.workers import WorkerChange, WorkerInput
 from hydrobit.workers import crew, importing, reading, service
 from hydrobit.workers import template as options
@@ -188,6 +189,25 @@ def import_workers(
     print(counts if is_written else f"{counts}; {'a dry run, ' if dry_run else ''}nothing was stored")
     if done.bad_lines:
         sys.exit(1)
+
+
+@worker.command(name="erase")
+def erase_worker(
+    worker_id: Annotated[str, Parameter(name="WORKER", help="Business id such as JS0315.")],
+    *,
+    company: Company,
+    data: Data = None,
+) -> None:
+    """Forget who a worker is: names, contacts, evidence, and what the audit log says. Units and totals stay."""
+    from hydrobit.records import erasing
+
+    known_as = fields.worker_id(worker_id)
+    with opened(settings(data=data)) as store:
+        number = company_number(store, company)
+        notes = store.read(erasing.find_notes, number, known_as)
+        store.overwrite_erased()
+        erased = store.write(erasing.erase_worker, number, OPERATOR, known_as, notes, now(), os.urandom)
+    print(f"erased worker {known_as}: {erased.texts} texts, {erased.held} held counts")
 
 
 @template.command(name="show")

@@ -122,6 +122,27 @@ def add_personal_texts(tx: Transaction, company: int, texts: Sequence[tuple[byte
     tx.run_many(sql.add_personal, [(company, digest, None, salt, text) for digest, salt, text in texts])
 
 
+def notes_of_worker(tx: Transaction, company: int, worker_id: str, page: int) -> list[bytes]:
+    """The digests of all reasons and evidence beside a worker's records. Reads the whole ledger of the company."""
+    digests: list[bytes] = []
+    after, before = entry_id(company, 0), entry_id(company + 1, 0)
+    place = {"company": company, "before": before, "worker_id": worker_id, "page": page}
+    while rows := tx.all(sql.notes_of_worker, after=after, **place):
+        digests += [digest for _, digest in rows]
+        after = rows[-1][0]
+    return digests
+
+
+def erase_texts(tx: Transaction, company: int, digests: Sequence[bytes]) -> int:
+    """Erases what stands behind digests, and returns how many texts were there. May run twice."""
+    return sum(tx.run(sql.erase_text, company=company, digest=digest) for digest in digests)
+
+
+def erase_names(tx: Transaction, company: int, subject: str) -> int:
+    """Erases every name under which a worker was recorded, and returns how many there were. May run twice."""
+    return tx.run(sql.erase_names, company=company, subject=subject)
+
+
 def personal_text(tx: Transaction, company: int, digest: bytes | None) -> str | None:
     """The text behind a digest; None where there is none or it was erased."""
     row = tx.one(sql.personal_text, company=company, digest=digest) if digest is not None else None

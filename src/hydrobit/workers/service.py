@@ -19,6 +19,10 @@ from hydrobit.workers.reading import NewWorker, require_order
 from hydrobit.workers.store import Wanted, Worker
 from hydrobit.workers.template import Kind
 
+AUDITED_AS = "worker."
+"""How the audit log's actions on a worker begin."""
+ERASED = "Erased"
+"""The first name of a worker whose own was erased; the business id is the last."""
 _STORED_ID = re.compile(r"[0-9a-fA-F]{24}")
 
 
@@ -168,6 +172,34 @@ def change_worker(
         raise Refused(Code.name_taken, sentence, field="last_name") from e
     audit.record(tx, company, actor, "worker.change", after.worker_id, _shown(before), _shown(after), now, random)
     return after
+
+
+def erase_worker(tx: Transaction, company: int, worker_id: str, now: int) -> bool:
+    """Takes from the register what tells who a worker is, and returns whether there was such a worker.
+
+    What the work needs stays: the ids, the day of hiring, position, employment type, status. The photo is swept after a
+    while. May run twice.
+    """
+    before = store.by_business_id(tx, company, worker_id)
+    if before is None:
+        return False
+    after = msgspec.structs.replace(
+        before,
+        first_name=ERASED,
+        last_name=worker_id,
+        phone=None,
+        email=None,
+        hourly_rate=None,
+        emergency_contact_name=None,
+        emergency_contact_phone=None,
+        skills=(),
+        notes=None,
+    )
+    store.update(tx, company, after, _person(after), f"{_search_text(after)} {worker_id.lower()}")
+    if before.photo is not None:
+        store.drop_photo(tx, company, before.worker_no)
+        objects.unname(tx, company, before.photo, now)
+    return True
 
 
 def read_worker(tx: Transaction, company: int, name: str) -> Worker:

@@ -68,6 +68,10 @@ def update(tx: Transaction, company: int, worker: Worker, person: str, text: str
     tx.run(sql.update_worker, **_columns(worker), company=company, person=person, search=text)
 
 
+def drop_photo(tx: Transaction, company: int, worker_no: int) -> None:
+    tx.run(sql.drop_photo, company=company, worker_no=worker_no)
+
+
 def _columns(worker: Worker) -> dict[str, object]:
     columns: dict[str, object] = msgspec.structs.asdict(worker)
     return columns | {"skills": msgspec.json.encode(worker.skills).decode()}
