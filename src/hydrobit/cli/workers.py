@@ -3,20 +3,16 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import cyclopts
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from hydrobit.audit.service import OPERATOR
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, checked_id, company_number, now, opened, settings
+from hydrobit.cli.common import AsJson, Data, checked_id, company_number, now, opened, print_rows, settings
 from hydrobit.errors import SettingError, StoreError
 from hydrobit.kit.amounts import amount_text
 from hydrobit.kit.folding import fold
@@ -36,7 +32,6 @@ app.command(worker)
 app.command(template)
 
 Company = Annotated[str, Parameter(help="The company's id.")]
-AsJson = Annotated[bool, Parameter(name="--json", help="JSON, one object a line.")]
 WorkerId = Annotated[str, Parameter(name="WORKER", help="Business id such as JS0315, or stored id.")]
 Clearable = Annotated[str | None, Parameter(help='"" takes it away.')]
 Skills = Annotated[list[str] | None, Parameter(name="--skill", help="May be said several times.")]
@@ -143,15 +138,7 @@ def list_workers(
             found += page
             if len(page) < PAGE:
                 break
-    if as_json:
-        for one in found:
-            print(json.dumps(_told(one), ensure_ascii=False))
-        return
-    table = Table("worker", "name", "position", "hired", "status")
-    for one in found:
-        cells = (one.worker_id, f"{one.first_name} {one.last_name}", one.position, one.hire_date, one.status)
-        table.add_row(*map(Text, cells))
-    Console().print(table if found else "there is no worker")
+    print_rows(map(_told if as_json else _row, found), as_json, "there is no worker")
 
 
 @worker.command(name="show")
@@ -266,7 +253,18 @@ def _content(file: Path) -> bytes:
         raise StoreError(f"{file} cannot be read: {e.strerror}") from e
 
 
-def _told(one: Worker) -> Mapping[str, Any]:
+def _row(one: Worker) -> dict[str, Any]:
+    """A worker as a line of a table."""
+    return {
+        "worker": one.worker_id,
+        "name": f"{one.first_name} {one.last_name}",
+        "position": one.position,
+        "hired": one.hire_date,
+        "status": one.status,
+    }
+
+
+def _told(one: Worker) -> dict[str, Any]:
     """A worker as JSON has it: no nulls, an exact rate, no inner numbers."""
     told: dict[str, Any] = msgspec.to_builtins(one)
     told |= {"created_at": write_instant(one.created_at)}

@@ -77,6 +77,10 @@ def projects(tx: Transaction, company: int) -> list[Project]:
     return [_project(row) for row in tx.all(sql.projects, company=company, most=PROJECTS_MAX)]
 
 
+def projects_even_if_disabled(tx: Transaction, company: int) -> list[Project]:
+    return [_project(row) for row in tx.all(sql.projects_even_if_disabled, company=company, most=PROJECTS_MAX)]
+
+
 def add_project(tx: Transaction, company: int, project: Project, now: int) -> None:
     """Raises Duplicate when the id is taken."""
     tx.run(sql.add_project, company=company, now=now, **_columns_of_project(project))
@@ -99,6 +103,11 @@ def sector_even_if_disabled(tx: Transaction, company: int, sector_id: str) -> Se
 def sectors(tx: Transaction, company: int, project_id: str) -> list[Sector]:
     """Those in use of a project, by id."""
     found = tx.all(sql.sectors_of_project, company=company, project_id=project_id, most=SECTORS_MAX)
+    return [_sector(row) for row in found]
+
+
+def sectors_even_if_disabled(tx: Transaction, company: int, project_id: str) -> list[Sector]:
+    found = tx.all(sql.sectors_even_if_disabled, company=company, project_id=project_id, most=SECTORS_MAX)
     return [_sector(row) for row in found]
 
 
