@@ -169,7 +169,9 @@ def import_workers(
         plan = store.read(importing.plan, number, wanted)
         done, is_written = plan.outcome, not dry_run and (partial or not plan.outcome.bad_lines)
         if is_written:
-            done = store.write(importing.add_crew, number, OPERATOR, wanted, plan, partial, now(), os.urandom)
+            when = (partial, now(), os.urandom)
+            entries = importing.prepare(number, OPERATOR, plan, *when)
+            done = store.write(importing.add_crew, number, OPERATOR, wanted, plan, entries, *when)
     for bad in done.bad_lines:
         print(importing.told(bad), file=sys.stderr)
     counts = f"{len(done.added)} added, {len(done.unchanged)} unchanged, {len(done.bad_lines)} bad"

@@ -2,6 +2,9 @@
 -- Whoever writes entries of a company takes this row first. SQLite holds its one write lock already.
 select company, prefix, seq, held_number, units, hash from head where company = :company
 
+-- name: prefix
+select prefix from head where company = :company
+
 -- name: add_head
 insert into head (company, prefix, seq, held_number, units, hash)
 values (:company, :prefix, 0, 0, 0, :hash)

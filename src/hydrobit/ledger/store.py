@@ -23,6 +23,14 @@ def lock_head(tx: Transaction, company: int) -> Head:
     return Head(*row)
 
 
+def prefix(tx: Transaction, company: int) -> int:
+    """What the ids of a company begin with in this life of the store. It locks nothing."""
+    row = tx.one(sql.prefix, company=company)
+    if row is None:
+        raise StoreError(f"company {company} has no ledger")
+    return int(row[0])
+
+
 def add_head(tx: Transaction, company: int, prefix: int) -> None:
     tx.run(sql.add_head, company=company, prefix=prefix, hash=GENESIS)
 

@@ -34,7 +34,9 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 
 def import_planned(store: SqliteStore, made: importing.Plan, partial: bool = False) -> importing.Imported:
-    return store.write(importing.add_crew, 1, "user_1", CREW, made, partial, NOW, os.urandom)
+    when = (partial, NOW, os.urandom)
+    entries = importing.prepare(1, "user_1", made, *when)
+    return store.write(importing.add_crew, 1, "user_1", CREW, made, entries, *when)
 
 
 def register(store: SqliteStore) -> list[tuple[str, str]]:
