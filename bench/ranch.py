@@ -124,8 +124,9 @@ def _add_crew(tx: Transaction, count: int) -> None:
             created_at=0,
         )
         searched = fold(f"{worker.first_name} {worker.last_name} {worker.worker_id}")
-        rows.append((worker, worker.worker_id, 1, f"{first}\t{worker.last_name}".casefold(), searched))
-    workers.insert(tx, COMPANY, rows)
+        person = f"{first}\t{worker.last_name}".casefold()
+        rows.append(workers.row(COMPANY, worker, worker.worker_id, 1, person, searched))
+    workers.insert(tx, rows)
 
 
 def _name(number: int) -> str:

@@ -35,6 +35,7 @@ GOOD: Json = {
     "projectName": "Rancho San Pedro",
     "timezone": "America/Mexico_City",
     "geojson": {"type": "Feature", "id": "lot_bad", "geometry": None, "properties": None},
+    "csv": "first_name,last_name,hire_date,position,employment_type\n",
     "first_name": "Wanda",
     "last_name": "Wells",
     "position": "field_worker",
@@ -44,15 +45,15 @@ GOOD: Json = {
     "name": "Spare",
     "role": "viewer",
     "scopes": ["read:production"],
-    "csv": "first_name,last_name,hire_date,position,employment_type\nWanda,Wells,2025-03-15,field_worker,full_time\n",
 }
 SPARE = {
     "projectId": "proj_spare",
     "sectorId": "sector_spare",
     "userId": "user_spare",
     "keyId": "key_0000000000000000",
+    "worker": "SO0101",
 }
-"""What the calls that change a project, sector or user are about; they may disable it. Nobody has the key."""
+"""What the calls that change a project, sector, user or worker are about; they may disable it. Nobody has the key."""
 BAD_BODIES: dict[str, bytes] = {
     "not json": b"auth0Id=user_123456789",
     "html": b"<html></html>",
@@ -116,6 +117,7 @@ def things(admin: Caller) -> dict[str, str]:
     admin.patch(spare, json=user | {"disabled": False})
     admin.post(f"{spare}/sectors", json=user | {"sectorId": SPARE["sectorId"], "sector_name": "Spare"})
     admin.post(ADMIN_USERS, json={name: GOOD[name] for name in ("userId", "name", "role")})
+    admin.register(first_name="Spare", last_name="One", hire_date="2001-01-01")
     session_id = admin.opened()
     return {"sessionId": session_id, "recordId": admin.counted(session_id, "evt_0")}
 

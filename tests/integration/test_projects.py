@@ -380,6 +380,13 @@ def test_a_ranch_is_set_up_by_commands_beside_a_running_server(
     assert printed("sector", "import", lots, *of_project) == "0 added, 0 changed, 2 unchanged"
     printed("sector", "add", "cli_3", "Three", "--crop", "Fig", *of_project)
     printed("sector", "disable", "cli_1", *of_project)
+    assert printed("sector", "change", "cli_2", "--name", "Two", "--crop", "Olive", *of_project)
+    lots_now = [json.loads(line) for line in printed("sector", "list", *of_project, "--json").splitlines()]
+    assert [(one["sectorId"], one["crop"], one["disabled"]) for one in lots_now] == [
+        ("cli_1", None, True),
+        ("cli_2", "Olive", False),
+        ("cli_3", "Fig", False),
+    ]
     project = projects(admin)["proj_cli"]
     assert (project["pricePerUnit"], project["maxDurationHours"], project["bonus"]["value"]) == (1.5, 9, 10)
     assert project["boundary"] == polygon(SQUARE)
@@ -387,6 +394,8 @@ def test_a_ranch_is_set_up_by_commands_beside_a_running_server(
     assert {who for who, _, _, _ in audited(server, "proj_cli")} == {"operator"}
     printed("project", "disable", "proj_cli", *company)
     assert "proj_cli" not in projects(admin)
+    found = [json.loads(line) for line in printed("project", "list", *company, "--json").splitlines()]
+    assert {one["projectId"]: one["disabled"] for one in found}["proj_cli"] is True
     printed("project", "enable", "proj_cli", *company)
     assert "proj_cli" in projects(admin)
 

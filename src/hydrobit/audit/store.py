@@ -33,6 +33,12 @@ def add(tx: Transaction, lines: Iterable[Sequence[object]]) -> None:
     tx.run_many(sql.add, lines)
 
 
+def texts_about(tx: Transaction, company: int, kind: str, subject: str) -> list[bytes]:
+    """The digests of all that the log says of a subject. Goes through the whole log of the company."""
+    rows = tx.all(sql.texts_about, company=company, kind=kind, subject=subject)
+    return [digest for row in rows for digest in row if digest is not None]
+
+
 def page(tx: Transaction, company: int, before: int, length: int) -> list[Change]:
     """A page of the log before a number, latest first."""
     return [Change(*row) for row in tx.all(sql.page, company=company, before=before, page=length)]

@@ -1,7 +1,8 @@
 """What several commands share: flags, settings, a store opened beside a running server, lengths of time."""
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,8 @@ from hydrobit.settings import Settings
 from hydrobit.storage.sqlite import SqliteStore
 
 Data = Annotated[Path | None, Parameter(name="--data", help="The data directory (HYDROBIT_DATA; default ./data).")]
+
+AsJson = Annotated[bool, Parameter(name="--json", help="One JSON object a line.")]
 
 _LENGTH = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -91,3 +94,28 @@ def checked_user(text: str) -> str:
         return texts.exact(text, SUBJECT_LENGTH_MAX)
     except ValueError as e:
         raise fields.invalid("the id", e) from e
+
+
+def print_rows(rows: Iterable[dict[str, Any]], as_json: bool, nothing: str) -> None:
+    """Rows as JSON lines, or as a table for people."""
+    shown = list(rows)
+    if as_json:
+        for row in shown:
+            print(json.dumps(row, ensure_ascii=False))
+        return
+    if not shown:
+        print(nothing)
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*shown[0])
+    for row in shown:
+        table.add_row(
+            *(
+                Text("" if cell is None else cell if isinstance(cell, str) else json.dumps(cell))
+                for cell in row.values()
+            )
+        )
+    Console().print(table)

@@ -4,16 +4,20 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import cyclopts
 import msgspec
 from cyclopts import Parameter
 
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, checked_id, company_number, now, opened, settings
+from hydrobit.cli.common import AsJson, Data, checked_id, company_number, now, opened, print_rows, settings
 from hydrobit.errors import Refused, SettingError
+from hydrobit.kit.amounts import amount_text
 from hydrobit.storage.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from hydrobit.projects.store import Project, Sector
 
 project = cyclopts.App(name="project", help="Projects (ranches).")
 sector = cyclopts.App(name="sector", help="Sectors (lots) of a project.")
@@ -85,6 +89,16 @@ def change_project(
     print(f"changed project {project_id}")
 
 
+@project.command(name="list")
+def list_projects(*, company: Company, data: Data = None, as_json: AsJson = False) -> None:
+    """List a company's projects, disabled ones too."""
+    from hydrobit.projects import service
+
+    with opened(settings(data=data)) as store:
+        found = store.read(service.every_project, company_number(store, company))
+    print_rows(map(_project_row, found), as_json, "there is no project")
+
+
 @project.command(name="disable")
 def disable_project(project_id: str, *, company: Company, data: Data = None) -> None:
     """Let a project be found no more; its sessions and records stay."""
@@ -141,17 +155,48 @@ def import_sectors(
     print(f"{counts}; a dry run, nothing was stored" if dry_run else counts)
 
 
+@sector.command(name="change")
+def change_sector(
+    sector_id: str,
+    *,
+    company: Company,
+    project_id: OfProject,
+    name: str | None = None,
+    crop: str | None = None,
+    variety: str | None = None,
+    boundary: Boundary = None,
+    data: Data = None,
+) -> None:
+    """Change what is given of a sector."""
+    from hydrobit.projects import reading
+    from hydrobit.wire.projects import SectorChange
+
+    given = {"sector_name": name, "crop": crop, "variety": variety, "boundary": _boundary(boundary)}
+    _change_sector(sector_id, company, project_id, reading.sector_change(_shape(SectorChange, **given)), data)
+    print(f"changed sector {sector_id}")
+
+
+@sector.command(name="list")
+def list_sectors(*, company: Company, project_id: OfProject, data: Data = None, as_json: AsJson = False) -> None:
+    """List a project's sectors, disabled ones too."""
+    from hydrobit.projects import service
+
+    with opened(settings(data=data)) as store:
+        found = store.read(service.every_sector, company_number(store, company), checked_id(project_id))
+    print_rows(map(_sector_row, found), as_json, "there is no sector")
+
+
 @sector.command(name="disable")
 def disable_sector(sector_id: str, *, company: Company, project_id: OfProject, data: Data = None) -> None:
     """Let a sector be found no more; its sessions and records stay."""
-    _change_sector(sector_id, company, project_id, True, data)
+    _change_sector(sector_id, company, project_id, {"disabled": True}, data)
     print(f"disabled sector {sector_id}")
 
 
 @sector.command(name="enable")
 def enable_sector(sector_id: str, *, company: Company, project_id: OfProject, data: Data = None) -> None:
     """Bring a disabled sector back."""
-    _change_sector(sector_id, company, project_id, False, data)
+    _change_sector(sector_id, company, project_id, {"disabled": False}, data)
     print(f"enabled sector {sector_id}")
 
 
@@ -162,13 +207,35 @@ def _change_project(project_id: str, company: str, changes: dict[str, Any], data
         store.write(service.change_project, author, checked_id(project_id), changes)
 
 
-def _change_sector(sector_id: str, company: str, project_id: str, disabled: bool, data: Path | None) -> None:
+def _change_sector(sector_id: str, company: str, project_id: str, changes: dict[str, Any], data: Path | None) -> None:
     from hydrobit.projects import service
 
     with _authored(data, company) as (store, author):
-        store.write(
-            service.change_sector, author, checked_id(project_id), checked_id(sector_id), {"disabled": disabled}
-        )
+        store.write(service.change_sector, author, checked_id(project_id), checked_id(sector_id), changes)
+
+
+def _project_row(one: "Project") -> dict[str, Any]:
+    return {
+        "projectId": one.project_id,
+        "projectName": one.name,
+        "timezone": one.timezone,
+        "samplingUnit": one.sampling_unit,
+        "pricePerUnit": amount_text(one.price),
+        "maxDurationHours": one.max_duration_hours,
+        "boundary": one.boundary is not None,
+        "disabled": one.disabled,
+    }
+
+
+def _sector_row(one: "Sector") -> dict[str, Any]:
+    return {
+        "sectorId": one.sector_id,
+        "sector_name": one.name,
+        "crop": one.crop,
+        "variety": one.variety,
+        "boundary": one.boundary is not None,
+        "disabled": one.disabled,
+    }
 
 
 @contextmanager

@@ -3,24 +3,21 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import cyclopts
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from hydrobit.audit.service import OPERATOR
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, checked_id, company_number, now, opened, settings
+from hydrobit.cli.common import AsJson, Data, checked_id, company_number, now, opened, print_rows, settings
 from hydrobit.errors import SettingError, StoreError
 from hydrobit.kit.amounts import amount_text
 from hydrobit.kit.folding import fold
 from hydrobit.kit.instants import write_instant
+from hydrobit.wire import fields
 from hydrobit.wire.workers import WorkerChange, WorkerInput
 from hydrobit.workers import crew, importing, reading, service
 from hydrobit.workers import template as options
@@ -35,7 +32,6 @@ app.command(worker)
 app.command(template)
 
 Company = Annotated[str, Parameter(help="The company's id.")]
-AsJson = Annotated[bool, Parameter(name="--json", help="JSON, one object a line.")]
 WorkerId = Annotated[str, Parameter(name="WORKER", help="Business id such as JS0315, or stored id.")]
 Clearable = Annotated[str | None, Parameter(help='"" takes it away.')]
 Skills = Annotated[list[str] | None, Parameter(name="--skill", help="May be said several times.")]
@@ -142,15 +138,7 @@ def list_workers(
             found += page
             if len(page) < PAGE:
                 break
-    if as_json:
-        for one in found:
-            print(json.dumps(_told(one), ensure_ascii=False))
-        return
-    table = Table("worker", "name", "position", "hired", "status")
-    for one in found:
-        cells = (one.worker_id, f"{one.first_name} {one.last_name}", one.position, one.hire_date, one.status)
-        table.add_row(*map(Text, cells))
-    Console().print(table if found else "there is no worker")
+    print_rows(map(_told if as_json else _row, found), as_json, "there is no worker")
 
 
 @worker.command(name="show")
@@ -181,13 +169,34 @@ def import_workers(
         plan = store.read(importing.plan, number, wanted)
         done, is_written = plan.outcome, not dry_run and (partial or not plan.outcome.bad_lines)
         if is_written:
-            done = store.write(importing.add_crew, number, OPERATOR, wanted, plan, partial, now(), os.urandom)
+            when = (partial, now(), os.urandom)
+            entries = importing.prepare(number, OPERATOR, plan, *when)
+            done = store.write(importing.add_crew, number, OPERATOR, wanted, plan, entries, *when)
     for bad in done.bad_lines:
         print(importing.told(bad), file=sys.stderr)
     counts = f"{len(done.added)} added, {len(done.unchanged)} unchanged, {len(done.bad_lines)} bad"
     print(counts if is_written else f"{counts}; {'a dry run, ' if dry_run else ''}nothing was stored")
     if done.bad_lines:
         sys.exit(1)
+
+
+@worker.command(name="erase")
+def erase_worker(
+    worker_id: Annotated[str, Parameter(name="WORKER", help="Business id such as JS0315.")],
+    *,
+    company: Company,
+    data: Data = None,
+) -> None:
+    """Forget who a worker is: names, contacts, evidence, and what the audit log says. Units and totals stay."""
+    from hydrobit.records import erasing
+
+    known_as = fields.worker_id(worker_id)
+    with opened(settings(data=data)) as store:
+        number = company_number(store, company)
+        notes = store.read(erasing.find_notes, number, known_as)
+        store.overwrite_erased()
+        erased = store.write(erasing.erase_worker, number, OPERATOR, known_as, notes, now(), os.urandom)
+    print(f"erased worker {known_as}: {erased.texts} texts, {erased.held} held counts")
 
 
 @template.command(name="show")
@@ -246,7 +255,18 @@ def _content(file: Path) -> bytes:
         raise StoreError(f"{file} cannot be read: {e.strerror}") from e
 
 
-def _told(one: Worker) -> Mapping[str, Any]:
+def _row(one: Worker) -> dict[str, Any]:
+    """A worker as a line of a table."""
+    return {
+        "worker": one.worker_id,
+        "name": f"{one.first_name} {one.last_name}",
+        "position": one.position,
+        "hired": one.hire_date,
+        "status": one.status,
+    }
+
+
+def _told(one: Worker) -> dict[str, Any]:
     """A worker as JSON has it: no nulls, an exact rate, no inner numbers."""
     told: dict[str, Any] = msgspec.to_builtins(one)
     told |= {"created_at": write_instant(one.created_at)}

@@ -39,8 +39,8 @@ def known_sectors(tx: Transaction, company: int, wish: Wish) -> dict[str, NamedS
     Raises Refused, not_of_company, for a project or sector that is not there: also for another company's, and for a
     sector of another project.
     """
-    sectors = projects.every_sector(tx, company)
-    if wish.project_id is not None and wish.project_id not in projects.every_project(tx, company):
+    sectors = projects.named_sectors(tx, company)
+    if wish.project_id is not None and wish.project_id not in projects.named_projects(tx, company):
         raise _not_of_company("projectId", f"The company has no project {wish.project_id}.")
     if wish.sector_id is not None:
         sector = sectors.get(wish.sector_id)

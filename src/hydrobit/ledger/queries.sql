@@ -2,6 +2,9 @@
 -- Whoever writes entries of a company takes this row first. SQLite holds its one write lock already.
 select company, prefix, seq, held_number, units, hash from head where company = :company
 
+-- name: prefix
+select prefix from head where company = :company
+
 -- name: add_head
 insert into head (company, prefix, seq, held_number, units, hash)
 values (:company, :prefix, 0, 0, 0, :hash)
@@ -110,6 +113,21 @@ insert into personal (company, digest, subject, salt, text) values (:company, :d
 
 -- name: personal_text
 select text from personal where company = :company and digest = :digest
+
+-- name: notes_of_worker
+-- Reasons and evidence beside a worker's records and voids, a page at a time through the ledger of the company.
+select entry_id, note_digest from entry
+where company = :company and entry_id > :after and entry_id < :before and worker_id = :worker_id
+    and note_digest is not null
+order by entry_id
+limit :page
+
+-- name: erase_text
+-- What stands behind one digest; the row stays, so that the chain can still be followed.
+update personal set salt = null, text = null where company = :company and digest = :digest and text is not null
+
+-- name: erase_names
+update personal set salt = null, text = null where company = :company and subject = :subject and text is not null
 
 -- name: entries_after
 -- The ledger in order, with links, a page at a time.

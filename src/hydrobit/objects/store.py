@@ -42,6 +42,10 @@ def name(tx: Transaction, company: int, digest: str) -> bool:
     return tx.run(sql.name_object, company=company, digest=digest) == 1
 
 
+def unname(tx: Transaction, company: int, digest: str, now: int) -> None:
+    tx.run(sql.unname_object, company=company, digest=digest, now=now)
+
+
 def drop_unnamed(tx: Transaction, company: int, before: int, now: int) -> int:
     return tx.run(sql.drop_unnamed, company=company, before=before, now=now)
 

@@ -50,7 +50,7 @@ class Page(msgspec.Struct, frozen=True):
 
 def names(tx: Transaction, company: int) -> Names:
     """What the company's projects and sectors are called."""
-    return Names(projects.every_project(tx, company), projects.every_sector(tx, company))
+    return Names(projects.named_projects(tx, company), projects.named_sectors(tx, company))
 
 
 def known_names(tx: Transaction, company: int, wish: Wish) -> Names:

@@ -15,6 +15,13 @@ from project where company = :company and disabled_at is null
 order by project_id
 limit :most
 
+-- name: projects_even_if_disabled
+select project_id, name, timezone, sampling_unit, price, bonus_type, bonus_value, bonus_note, max_duration_hours,
+    boundary, disabled_at is not null
+from project where company = :company
+order by project_id
+limit :most
+
 -- name: add_project
 insert into project (
     company, project_id, name, timezone, sampling_unit, price, bonus_type, bonus_value, bonus_note,
@@ -46,17 +53,23 @@ from sector where company = :company and project_id = :project_id and disabled_a
 order by sector_id
 limit :most
 
--- name: every_sector
+-- name: named_sectors
 -- Disabled ones too: what was done there still names them.
 select sector_id, project_id, name, crop, variety
 from sector where company = :company
 order by sector_id
 limit :most
 
--- name: every_project
+-- name: named_projects
 select project_id, name, timezone, disabled_at is not null
 from project where company = :company
 order by project_id
+limit :most
+
+-- name: sectors_even_if_disabled
+select sector_id, project_id, name, crop, variety, boundary, disabled_at is not null
+from sector where company = :company and project_id = :project_id
+order by sector_id
 limit :most
 
 -- name: add_sector

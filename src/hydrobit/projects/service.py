@@ -56,14 +56,29 @@ def list_sectors(tx: Transaction, company: int, project_id: str) -> list[Sector]
     return store.sectors(tx, company, project_id)
 
 
-def every_project(tx: Transaction, company: int) -> dict[str, NamedProject]:
+def named_projects(tx: Transaction, company: int) -> dict[str, NamedProject]:
     """Every project by id, in the order of ids; disabled ones too, for what happened there."""
-    return {project.project_id: project for project in store.every_project(tx, company)}
+    return {project.project_id: project for project in store.named_projects(tx, company)}
 
 
-def every_sector(tx: Transaction, company: int) -> dict[str, NamedSector]:
+def named_sectors(tx: Transaction, company: int) -> dict[str, NamedSector]:
     """Every sector by id, in the order of ids; disabled ones too, for what happened there."""
-    return {sector.sector_id: sector for sector in store.every_sector(tx, company)}
+    return {sector.sector_id: sector for sector in store.named_sectors(tx, company)}
+
+
+def every_project(tx: Transaction, company: int) -> list[Project]:
+    """The projects of a company by id, disabled ones too; for the operator."""
+    return store.projects_even_if_disabled(tx, company)
+
+
+def every_sector(tx: Transaction, company: int, project_id: str) -> list[Sector]:
+    """The sectors of a project by id, disabled ones and those of a disabled project too; for the operator.
+
+    Raises Refused, project_not_found.
+    """
+    if store.project_even_if_disabled(tx, company, project_id) is None:
+        raise _no_project(project_id)
+    return store.sectors_even_if_disabled(tx, company, project_id)
 
 
 def add_project(tx: Transaction, author: Author, project: Project) -> tuple[Project, bool]:

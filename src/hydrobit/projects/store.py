@@ -96,6 +96,10 @@ def projects(tx: Transaction, company: int) -> list[Project]:
     return [_project(row) for row in tx.all(sql.projects, company=company, most=PROJECTS_MAX)]
 
 
+def projects_even_if_disabled(tx: Transaction, company: int) -> list[Project]:
+    return [_project(row) for row in tx.all(sql.projects_even_if_disabled, company=company, most=PROJECTS_MAX)]
+
+
 def add_project(tx: Transaction, company: int, project: Project, now: int) -> None:
     """Raises Duplicate when the id is taken."""
     tx.run(sql.add_project, company=company, now=now, **_columns_of_project(project))
@@ -121,15 +125,20 @@ def sectors(tx: Transaction, company: int, project_id: str) -> list[Sector]:
     return [_sector(row) for row in found]
 
 
-def every_sector(tx: Transaction, company: int) -> list[NamedSector]:
+def named_sectors(tx: Transaction, company: int) -> list[NamedSector]:
     """Disabled ones too, by id."""
-    return [NamedSector(*row) for row in tx.all(sql.every_sector, company=company, most=SECTORS_MAX)]
+    return [NamedSector(*row) for row in tx.all(sql.named_sectors, company=company, most=SECTORS_MAX)]
 
 
-def every_project(tx: Transaction, company: int) -> list[NamedProject]:
+def named_projects(tx: Transaction, company: int) -> list[NamedProject]:
     """Disabled ones too, by id."""
-    found = tx.all(sql.every_project, company=company, most=PROJECTS_MAX)
+    found = tx.all(sql.named_projects, company=company, most=PROJECTS_MAX)
     return [NamedProject(identity, name, zone, bool(disabled)) for identity, name, zone, disabled in found]
+
+
+def sectors_even_if_disabled(tx: Transaction, company: int, project_id: str) -> list[Sector]:
+    found = tx.all(sql.sectors_even_if_disabled, company=company, project_id=project_id, most=SECTORS_MAX)
+    return [_sector(row) for row in found]
 
 
 def add_sector(tx: Transaction, company: int, sector: Sector, now: int) -> None:

@@ -34,6 +34,11 @@ where (h.company > :company or (h.company = :company and h.held_number > :held_n
 order by h.company, h.held_number
 limit :page
 
+-- name: erase_held
+-- The id stands in the name's place: what is held may still be approved, and needs one.
+update held set worker_name = worker_id, evidence = null
+where company = :company and worker_id = :worker_id and (worker_name <> worker_id or evidence is not null)
+
 -- name: held_numbers
 -- How many held counts there are, the last number among them, and how many belong to no session.
 select count(*), coalesce(max(h.held_number), 0), count(*) filter (where s.session_no is null)

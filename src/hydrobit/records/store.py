@@ -86,6 +86,10 @@ def insert_held(tx: Transaction, draft: RecordDraft, number: int, prefix: int, s
     )
 
 
+def erase_held(tx: Transaction, company: int, worker_id: str) -> int:
+    return tx.run(sql.erase_held, company=company, worker_id=worker_id)
+
+
 def held_after(tx: Transaction, company: int, held_number: int, company_id: str | None, page: int) -> list[HeldLine]:
     """A page of what is held, after the given place."""
     rows = tx.all(sql.held_after, company=company, held_number=held_number, company_id=company_id, page=page)

@@ -132,6 +132,10 @@ class SqliteStore:
         """From now on a transaction waits so long for another process's lock."""
         self._connection.execute(f"pragma busy_timeout = {busy_ms}")
 
+    def overwrite_erased(self) -> None:
+        """From now on what a write takes away is overwritten in the file, and not only given free."""
+        self._connection.execute("pragma secure_delete = on")
+
     def copy_to(self, path: Path) -> None:
         """An online copy of the whole database, consistent while others write."""
         target = sqlite3.connect(path)

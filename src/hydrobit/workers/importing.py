@@ -9,7 +9,7 @@ from hydrobit.ledger import store as ledger
 from hydrobit.storage.engine import Transaction
 from hydrobit.workers import crew, service, template
 from hydrobit.workers.crew import BadLine, Crew, Member
-from hydrobit.workers.service import Hiring, Newcomer
+from hydrobit.workers.service import Entries, Hiring, Newcomer, Numbers
 from hydrobit.workers.template import Template
 
 NAMED_MAX = 50
@@ -30,6 +30,7 @@ class Plan(msgspec.Struct, frozen=True):
     outcome: Imported
     newcomers: list[Newcomer]
     template: Template
+    numbers: Numbers
 
 
 def plan(tx: Transaction, company: int, wanted: Crew) -> Plan:
@@ -53,13 +54,14 @@ def plan(tx: Transaction, company: int, wanted: Crew) -> Plan:
         newcomers.append(hiring.join(member.new))
         outcome.added.append(newcomers[-1].worker_id)
     outcome.bad_lines.sort(key=lambda bad: bad.line)
-    return Plan(outcome, newcomers, hiring.template)
+    return Plan(outcome, newcomers, hiring.template, service.next_numbers(tx, company))
 
 
-def require_good(made: Plan) -> None:
-    """Raises Refused naming the bad lines, if there are any."""
-    if made.outcome.bad_lines:
+def prepare(company: int, actor: str, made: Plan, partial: bool, now: int, random: Callable[[int], bytes]) -> Entries:
+    """What a plan writes, made where nobody waits for it. Raises Refused naming the bad lines, unless `partial`."""
+    if not partial and made.outcome.bad_lines:
         raise _refused(made.outcome.bad_lines)
+    return service.prepare(company, actor, made.newcomers, made.numbers, None, now, random)
 
 
 def add_crew(
@@ -68,37 +70,26 @@ def add_crew(
     actor: str,
     wanted: Crew,
     made: Plan,
+    entries: Entries,
     partial: bool,
     now: int,
     random: Callable[[int], bytes],
 ) -> Imported:
     """Adds those who are not in the register, each with a line in the audit log. May run twice.
 
-    Raises Refused naming the bad lines; with `partial` they are left out. The unique constraints tell whether the plan
-    still fits the register; where it does not, a new one is made here.
+    Where the register, the template or the log went on since the plan was made, a new one is made here: numbers tell,
+    and unique constraints. Raises Refused naming the bad lines, unless `partial`.
     """
     ledger.lock_head(tx, company)
-    if made.template == template.of_company(tx, company):
+    if made.template == template.of_company(tx, company) and made.numbers == service.next_numbers(tx, company):
         try:
             with tx.savepoint():
-                return _carry_out(tx, company, actor, made, partial, now, random)
+                service.write(tx, company, entries)
+            return made.outcome
         except Duplicate:
-            pass  # someone was added or renamed since the plan was made
-    return _carry_out(tx, company, actor, plan(tx, company, wanted), partial, now, random)
-
-
-def _carry_out(
-    tx: Transaction,
-    company: int,
-    actor: str,
-    made: Plan,
-    partial: bool,
-    now: int,
-    random: Callable[[int], bytes],
-) -> Imported:
-    if not partial:
-        require_good(made)
-    service.hire(tx, company, actor, made.newcomers, None, now, random)
+            pass  # someone was renamed to who is to join
+    made = plan(tx, company, wanted)
+    service.write(tx, company, prepare(company, actor, made, partial, now, random))
     return made.outcome
 
 

@@ -82,16 +82,14 @@ async def change_worker(context: Context, call: Call) -> Reply:
 
 
 async def import_workers(context: Context, call: Call) -> Reply:
-    caller, dry_run, partial = call.caller, call.body.dryRun is True, call.body.partial is True
+    company, actor, partial = call.caller.company, call.caller.user_id, call.body.partial is True
+    when = (partial, call.now, context.random)
     wanted = await asyncio.to_thread(crew.read, call.body.csv)
-    plan = await context.engine.read(importing.plan, caller.company, wanted)
-    if dry_run:
+    plan = await context.engine.read(importing.plan, company, wanted)
+    if call.body.dryRun:
         return _imported(call, wanted, plan.outcome)
-    if not partial:
-        importing.require_good(plan)
-    done = await context.engine.write(
-        importing.add_crew, caller.company, caller.user_id, wanted, plan, partial, call.now, context.random
-    )
+    entries = await asyncio.to_thread(importing.prepare, company, actor, plan, *when)
+    done = await context.engine.write(importing.add_crew, company, actor, wanted, plan, entries, *when)
     return _imported(call, wanted, done)
 
 

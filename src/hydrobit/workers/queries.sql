@@ -18,6 +18,9 @@ update worker set first_name = :first_name, last_name = :last_name, person = :pe
     skills = :skills, notes = :notes
 where company = :company and worker_no = :worker_no
 
+-- name: drop_photo
+update worker set photo = null where company = :company and worker_no = :worker_no
+
 -- name: last_worker_number
 select coalesce(max(worker_no), 0) from worker where company = :company
 

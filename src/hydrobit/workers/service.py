@@ -19,6 +19,10 @@ from hydrobit.workers.reading import NewWorker, require_order
 from hydrobit.workers.store import Wanted, Worker
 from hydrobit.workers.template import Kind
 
+AUDITED_AS = "worker."
+"""How the audit log's actions on a worker begin."""
+ERASED = "Erased"
+"""The first name of a worker whose own was erased; the business id is the last."""
 _STORED_ID = re.compile(r"[0-9a-fA-F]{24}")
 
 
@@ -96,43 +100,73 @@ def add_worker(
     known = store.by_person(tx, company, _person(new), new.hire_date)
     if known is not None:
         return known, False
-    (worker,) = hire(tx, company, actor, [hiring.join(new)], photo, now, random)
+    entries = prepare(company, actor, [hiring.join(new)], next_numbers(tx, company), photo, now, random)
+    write(tx, company, entries)
     if photo is not None:
         objects.name(tx, company, photo)
-    return worker, True
+    return entries.workers[0], True
 
 
-def hire(
-    tx: Transaction,
+class Numbers(msgspec.Struct, frozen=True):
+    """What the ids of those who join next are made of, and the next number of the audit log."""
+
+    prefix: int
+    worker_no: int
+    audit_no: int
+
+
+class Entries(msgspec.Struct, frozen=True):
+    """Workers who are ready to be written, with their lines of the audit log."""
+
+    numbers: Numbers
+    workers: list[Worker]
+    rows: list[list[object]]
+    log: audit.Lines
+
+
+def next_numbers(tx: Transaction, company: int) -> Numbers:
+    """Only whoever holds the head of the company may rely on them."""
+    prefix = ledger.prefix(tx, company)
+    return Numbers(prefix, store.last_number(tx, company) + 1, audit.next_number(tx, company))
+
+
+def prepare(
     company: int,
     actor: str,
     newcomers: Sequence[Newcomer],
+    numbers: Numbers,
     photo: str | None,
     now: int,
     random: Callable[[int], bytes],
-) -> list[Worker]:
-    """Writes those who join, each with a line in the audit log. `photo` is of the only one, if there is one."""
-    head = ledger.lock_head(tx, company)
-    first_no = store.last_number(tx, company) + 1
+) -> Entries:
+    """Those who join as they will be written. Touches no store. `photo` is of the only one, if there is one."""
     workers = [
         Worker(
             **msgspec.structs.asdict(one.new),
             worker_no=worker_no,
-            stored_id=ids.worker_id(now, head.prefix, worker_no),
+            stored_id=ids.worker_id(now, numbers.prefix, worker_no),
             worker_id=one.worker_id,
             photo=photo,
             created_at=now,
         )
-        for worker_no, one in enumerate(newcomers, start=first_no)
+        for worker_no, one in enumerate(newcomers, start=numbers.worker_no)
     ]
     rows = [
-        (worker, one.id_base, one.id_number, one.person, f"{one.search} {worker.worker_id.lower()}")
+        store.row(company, worker, one.id_base, one.id_number, one.person, f"{one.search} {worker.worker_id.lower()}")
         for worker, one in zip(workers, newcomers, strict=True)
     ]
-    store.insert(tx, company, rows)
     told = [(worker.worker_id, None, _shown(worker)) for worker in workers]
-    audit.record_all(tx, company, actor, "worker.add", told, now, random)
-    return workers
+    log = audit.prepare(company, numbers.audit_no, actor, "worker.add", told, now, random)
+    return Entries(numbers, workers, rows, log)
+
+
+def write(tx: Transaction, company: int, entries: Entries) -> None:
+    """Writes those who join. Whoever calls holds the head of the company, and the numbers are still the next ones.
+
+    Raises Duplicate when an id was given meanwhile, or a person is there.
+    """
+    store.insert(tx, entries.rows)
+    audit.write(tx, company, entries.log)
 
 
 def change_worker(
@@ -168,6 +202,34 @@ def change_worker(
         raise Refused(Code.name_taken, sentence, field="last_name") from e
     audit.record(tx, company, actor, "worker.change", after.worker_id, _shown(before), _shown(after), now, random)
     return after
+
+
+def erase_worker(tx: Transaction, company: int, worker_id: str, now: int) -> bool:
+    """Takes from the register what tells who a worker is, and returns whether there was such a worker.
+
+    What the work needs stays: the ids, the day of hiring, position, employment type, status. The photo is swept after a
+    while. May run twice.
+    """
+    before = store.by_business_id(tx, company, worker_id)
+    if before is None:
+        return False
+    after = msgspec.structs.replace(
+        before,
+        first_name=ERASED,
+        last_name=worker_id,
+        phone=None,
+        email=None,
+        hourly_rate=None,
+        emergency_contact_name=None,
+        emergency_contact_phone=None,
+        skills=(),
+        notes=None,
+    )
+    store.update(tx, company, after, _person(after), f"{_search_text(after)} {worker_id.lower()}")
+    if before.photo is not None:
+        store.drop_photo(tx, company, before.worker_no)
+        objects.unname(tx, company, before.photo, now)
+    return True
 
 
 def read_worker(tx: Transaction, company: int, name: str) -> Worker:

@@ -1,6 +1,6 @@
 """Queries of the crew register in, values out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -46,26 +46,24 @@ class Wanted(msgspec.Struct, frozen=True):
     employment_type: str | None = None
 
 
-def insert(tx: Transaction, company: int, rows: Iterable[tuple[Worker, str, int, str, str]]) -> None:
-    """Writes workers with their id base, id number, person, and what a search looks in, folded.
+def row(company: int, worker: Worker, id_base: str, id_number: int, person: str, text: str) -> list[object]:
+    """A worker as `insert` writes it. `text` is what a search looks in, folded."""
+    beside = {"company": company, "id_base": id_base, "id_number": id_number, "person": person, "search": text}
+    return sql.insert_worker.values(_columns(worker) | beside)
 
-    Raises Duplicate when an id is taken or a person is there.
-    """
-    tx.run_many(
-        sql.insert_worker,
-        [
-            sql.insert_worker.values(
-                _columns(worker)
-                | {"company": company, "id_base": id_base, "id_number": id_number, "person": person, "search": text}
-            )
-            for worker, id_base, id_number, person, text in rows
-        ],
-    )
+
+def insert(tx: Transaction, rows: Sequence[Sequence[object]]) -> None:
+    """Raises Duplicate when an id is taken or a person is there."""
+    tx.run_many(sql.insert_worker, rows)
 
 
 def update(tx: Transaction, company: int, worker: Worker, person: str, text: str) -> None:
     """Writes what may be changed of a worker. Raises Duplicate when there is such a person already."""
     tx.run(sql.update_worker, **_columns(worker), company=company, person=person, search=text)
+
+
+def drop_photo(tx: Transaction, company: int, worker_no: int) -> None:
+    tx.run(sql.drop_photo, company=company, worker_no=worker_no)
 
 
 def _columns(worker: Worker) -> dict[str, object]:
