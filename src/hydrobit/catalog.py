@@ -2,6 +2,7 @@
 
 from hydrobit.audit import operations as audit
 from hydrobit.company_keys import operations as company_keys
+from hydrobit.forms import operations as forms
 from hydrobit.identity import operations as identity
 from hydrobit.job import Job
 from hydrobit.objects import operations as objects
@@ -16,6 +17,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *sessions.OPERATIONS,
     *records.OPERATIONS,
     *workers.OPERATIONS,
+    *forms.OPERATIONS,
     *identity.OPERATIONS,
     *company_keys.OPERATIONS,
     *audit.OPERATIONS,

@@ -34,7 +34,10 @@ BEYOND_ONE_COMPANY = {
 }
 """Queries that name no company in their condition, each with its reason."""
 
-GROWING = ("entry", "held", "personal", "session", "session_terms", "session_writer")
+GROWING = (
+    *("entry", "held", "personal", "session", "session_terms", "session_writer"),
+    *("form_task", "form_record", "pest_observation"),
+)
 """Tables that are never gone through from end to end while records are taken."""
 GOES_THROUGH = {
     "held_after": "the operator's list of all that is held",

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hydrobit.audit.service import OPERATOR
+from hydrobit.forms import definition
+from hydrobit.forms import service as forms
 from hydrobit.identity import service as identity
 from hydrobit.identity import store as identity_store
 from hydrobit.kit import ids
@@ -26,6 +28,30 @@ RANCH = (-99.1352, 19.4312, -99.1272, 19.4352)
 LOTS = {"sector_001": (-99.1350, 19.4314, -99.1314, 19.4350), "sector_002": (-99.1310, 19.4314, -99.1274, 19.4350)}
 """Where the ranch and its lots lie: west, south, east and north edge in degrees. The published example of a filled form
 (19.4326, -99.1332) lies in Lote A-1."""
+
+FORM = "form_abc123"
+SCOUTING = {
+    "_id": FORM,
+    "name": "Crop scouting",
+    "type": "inspection",
+    "subtype": "monitoring",
+    "fields": [
+        {"name": "aphids", "label": "Aphids", "type": "pest", "maximum": 1_000, "scale": 5},
+        {
+            "name": "vigour",
+            "label": "Vigour of the plants",
+            "type": "choice",
+            "options": [
+                {"value": "good", "label": "Good"},
+                {"value": "fair", "label": "Fair"},
+                {"value": "poor", "label": "Poor"},
+            ],
+        },
+        {"name": "photo", "label": "Photo", "type": "photo"},
+        {"name": "notes", "label": "Notes", "type": "text"},
+    ],
+}
+"""The form of the published examples; none of its fields has to be filled in."""
 
 OTHER_COMPANY = "comp_67890"
 OTHER_USER = "user_555000111"
@@ -75,6 +101,7 @@ def add_demo(tx: Transaction, now: int, random: Callable[[int], bytes]) -> bool:
     for sector_id, name in SECTORS.items():
         lot = Sector(sector_id, PROJECT, name, "Blueberry", "Biloxi", boundary(LOTS[sector_id]))
         projects.add_sector(tx, author, lot)
+    forms.add_form(tx, author, definition.read(SCOUTING))
     for member in CREW:
         new = NewWorker(member.first_name, member.last_name, "field_worker", "full_time", member.hire_date)
         workers.add_worker(tx, company, SYSTEM, new, None, now, random)

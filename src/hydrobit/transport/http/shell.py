@@ -33,6 +33,8 @@ LENGTH_DIGITS_MAX = 18
 GZIP_IN_THREAD_BYTES_MIN = 32_768
 UNPACK_IN_THREAD_BYTES_MIN = 1_048_576
 """Where a body may be larger than this, it is unpacked beside the event loop."""
+JOIN_IN_THREAD_BYTES_MIN = 4_194_304
+"""A larger body is put together beside the event loop; at this size it takes some milliseconds."""
 _METHODS = b"GET, HEAD, POST, PATCH, OPTIONS"
 SAFE_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
@@ -205,7 +207,7 @@ class Shell:
                 if length > bytes_max:
                     raise _too_large(bytes_max)
                 if not message["more_body"]:
-                    return b"".join(parts)
+                    return await _joined(parts, length)
         finally:
             self._bytes_under_way -= length
 
@@ -256,6 +258,12 @@ async def _send_chunks(answer: Answer, chunks: AsyncIterator[bytes], headers: He
     async for chunk in chunks:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _joined(parts: list[bytes], length: int) -> bytes:
+    if length < JOIN_IN_THREAD_BYTES_MIN:
+        return b"".join(parts)
+    return await asyncio.to_thread(b"".join, parts)
 
 
 def _unpack(packed: bytes, bytes_max: int) -> bytes:
