@@ -40,7 +40,8 @@ class Lifted(msgspec.Struct, frozen=True):
 def lift(body: bytes, rest_bytes_max: int) -> Lifted:
     """Takes the long data URLs out of a JSON body. Raises Refused, body_too_large, when too much remains.
 
-    A base64 text holds no escaped quote, so its first quote ends it; a text that has one is left where it stands.
+    A base64 text holds no escaped quote, so its first quote ends it; a text that has one is left where it stands. What
+    was no JSON is none afterwards; whether a text that was taken out is any, its reader says.
     """
     texts: list[memoryview] = []
     rest: list[bytes] = []
