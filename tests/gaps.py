@@ -15,10 +15,19 @@ class Gaps:
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
+        self.computed: list[float] = []
 
     @property
     def longest_ms(self) -> float:
         return max(self.seconds) * 1000
+
+    @property
+    def longest_computed_ms(self) -> float:
+        """The longest one by what this process computed in it, in any of its threads.
+
+        On a busy machine a thread may be made to wait while it holds the interpreter, and the loop waits with it.
+        """
+        return max(map(min, self.seconds, self.computed)) * 1000
 
 
 @asynccontextmanager
@@ -32,17 +41,19 @@ async def watched() -> AsyncIterator[Gaps]:
         return int(os.pread(schedule, 100, 0).split()[1]) / 1e9
 
     async def probe() -> None:
-        last, waited = time.perf_counter(), waited_for_a_core()
+        last, waited, computed = time.perf_counter(), waited_for_a_core(), time.process_time()
         while True:
             await asyncio.sleep(TICK_S)
-            now, waited_now = time.perf_counter(), waited_for_a_core()
+            now, waited_now, computed_now = time.perf_counter(), waited_for_a_core(), time.process_time()
             gaps.seconds.append(now - last - (waited_now - waited))
-            last, waited = now, waited_now
+            gaps.computed.append(computed_now - computed)
+            last, waited, computed = now, waited_now, computed_now
 
     probing = asyncio.create_task(probe())
     try:
         await asyncio.sleep(SETTLED_S)
         gaps.seconds.clear()
+        gaps.computed.clear()
         yield gaps
         await asyncio.sleep(SETTLED_S)
     finally:

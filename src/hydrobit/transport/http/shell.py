@@ -33,6 +33,8 @@ LENGTH_DIGITS_MAX = 18
 GZIP_IN_THREAD_BYTES_MIN = 32_768
 UNPACK_IN_THREAD_BYTES_MIN = 1_048_576
 """Where a body may be larger than this, it is unpacked beside the event loop."""
+LARGE_BYTES_MIN = 1_048_576
+"""A body of this size counts among those under way until it is answered."""
 JOIN_IN_THREAD_BYTES_MIN = 4_194_304
 """A larger body is put together beside the event loop; at this size it takes some milliseconds."""
 _METHODS = b"GET, HEAD, POST, PATCH, OPTIONS"
@@ -151,18 +153,23 @@ class Shell:
         pairs = scope["headers"]
         credentials = 1 if len(headers) == len(pairs) else sum(name in CREDENTIALS for name, _ in pairs)
         client = scope["client"]
-        return await endpoint.answer(
-            Request(
-                method,
-                scope["path"],
-                parameters,
-                scope["query_string"],
-                headers,
-                credentials,
-                client[0] if client else "",
-                body,
-            )
+        request = Request(
+            method,
+            scope["path"],
+            parameters,
+            scope["query_string"],
+            headers,
+            credentials,
+            client[0] if client else "",
+            body,
         )
+        if len(body) < LARGE_BYTES_MIN:
+            return await endpoint.answer(request)
+        self._bytes_under_way += len(body)  # it takes its room until it is answered
+        try:
+            return await endpoint.answer(request)
+        finally:
+            self._bytes_under_way -= len(body)
 
     async def _read_body(self, headers: Mapping[bytes, bytes], receive: Receive, bytes_max: int) -> bytes:
         """The whole body, unpacked. Raises Refused, body_too_large or unsupported_content_type."""
