@@ -2,6 +2,7 @@
 
 from hydrobit.audit import operations as audit
 from hydrobit.company_keys import operations as company_keys
+from hydrobit.forms import operations as forms
 from hydrobit.harvest import operations as harvest
 from hydrobit.identity import operations as identity
 from hydrobit.job import Job
@@ -18,6 +19,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *sessions.OPERATIONS,
     *records.OPERATIONS,
     *workers.OPERATIONS,
+    *forms.OPERATIONS,
     *harvest.OPERATIONS,
     *phytosanitary.OPERATIONS,
     *identity.OPERATIONS,

@@ -79,6 +79,8 @@ class Code(StrEnum):
     key_not_used = "key_not_used"
     user_not_found = "user_not_found"
     company_key_not_found = "company_key_not_found"
+    form_not_found = "form_not_found"
+    task_not_found = "task_not_found"
     method_not_allowed = "method_not_allowed"
     slow_request = "slow_request"
     session_already_open = "session_already_open"
@@ -91,6 +93,8 @@ class Code(StrEnum):
     name_taken = "name_taken"
     own_rights = "own_rights"
     last_admin = "last_admin"
+    form_disabled = "form_disabled"
+    task_done = "task_done"
     body_too_large = "body_too_large"
     unsupported_content_type = "unsupported_content_type"
     headers_too_large = "headers_too_large"
@@ -155,6 +159,8 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.key_not_used: Meaning(404, _SPECIFIC, "The key has not been used.", "Send the record."),
     Code.user_not_found: Meaning(404, _SPECIFIC, "There is no such user in the company.", "Check userId."),
     Code.company_key_not_found: Meaning(404, _SPECIFIC, "The company has no such key.", "Check keyId."),
+    Code.form_not_found: Meaning(404, _SPECIFIC, "There is no such form.", "Fetch the forms anew."),
+    Code.task_not_found: Meaning(404, _SPECIFIC, "There is no such task.", "Check taskId."),
     Code.method_not_allowed: Meaning(405, _TOPIC, "The path does not take this method.", "Use a method from Allow."),
     Code.slow_request: Meaning(408, _BUSY, "The request did not arrive in time.", "Send it again."),
     Code.session_already_open: Meaning(
@@ -187,6 +193,10 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.last_admin: Meaning(
         409, _SPECIFIC, "The company would be left without an active admin.", "Make another admin first."
     ),
+    Code.form_disabled: Meaning(
+        409, _SPECIFIC, "The form takes no more records.", "Keep what was filled in, and ask an administrator."
+    ),
+    Code.task_done: Meaning(409, _SPECIFIC, "The task is done.", "Leave it; its record stays."),
     Code.body_too_large: Meaning(413, _QUOTA, "The body is too large.", "Send less in one call."),
     Code.unsupported_content_type: Meaning(
         415, _FORMAT, "The body's type or coding is not supported.", "Send application/json, plain or gzip."

@@ -110,6 +110,7 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     parts: AsyncIterator[bytes] | None = None
 
 
+BodyLimit = Literal["body_bytes_max", "bulk_body_bytes_max", "worker_body_bytes_max", "form_body_bytes_max"]
 Handler = Callable[[Context, Call], Awaitable[Reply]]
 
 
@@ -118,6 +119,7 @@ class Repeat(StrEnum):
 
     reads = "It only reads."
     by_key = "The same event is answered with 200 and the first id; nothing is added."
+    by_event = "The same clientEventId with the same content is answered with 200 and the first id; nothing is added."
     by_local_id = "With a localId the same opening is answered with 200 and the stored session."
     by_person = "The same person again is answered with 200 and the stored worker."
     by_state = "A repeat finds the change made; its answer says so and nothing changes again."
@@ -187,7 +189,9 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     request_examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     answer_examples: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
-    body_limit: Literal["body_bytes_max", "bulk_body_bytes_max", "worker_body_bytes_max"] = "body_bytes_max"
+    caller_in: str | None = None
+    """The member of the body that says who calls (auth0Id, companyId); None: the body itself does."""
+    body_limit: BodyLimit = "body_bytes_max"
 
     def admits(self, caller: Caller) -> bool:
         """Whether the caller's role, or the scope of its key, may call this row."""

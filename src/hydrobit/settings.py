@@ -43,6 +43,7 @@ class Settings:
     body_bytes_max: int = 65_536  # The greatest body, unpacked.
     bulk_body_bytes_max: int = 8 * 1024 * 1024  # The greatest body of a bulk call, unpacked.
     worker_body_bytes_max: int = 17 * 1024 * 1024  # The greatest body that adds a worker: a photo travels in it.
+    form_body_bytes_max: int = 64 * 1024 * 1024  # The greatest body of a filled form: photos and media travel in it.
     bulk_length_max: int = 10_000  # The most records in one bulk call.
     bodies_bytes_max: int = 256 * 1024 * 1024  # What all large bodies that are under way may hold together.
     header_bytes_max: int = 32_768  # The greatest head of a request.

@@ -43,6 +43,7 @@ GROWING = (
     "session_terms",
     "session_writer",
     "session_description",
+    "form_task",
     "form_record",
     "pest_observation",
 )

@@ -26,13 +26,18 @@ from tests.servers import RunningServer
 
 Json = dict[str, Any]
 
-IDS = ("sessionId", "recordId", "projectId", "sectorId", "key", "worker", "companyId", "userId", "keyId")
+IDS = (
+    *("sessionId", "recordId", "projectId", "sectorId", "key", "worker", "companyId", "userId", "keyId"),
+    *("formId", "_id", "taskId"),
+)
 """Fields and parameters that name a stored thing of a company."""
 
 SQUARE = {
     "type": "Polygon",
     "coordinates": [[[-99.133, 19.432], [-99.132, 19.432], [-99.132, 19.433], [-99.133, 19.433], [-99.133, 19.432]]],
 }
+QUESTION = {"name": "aphids", "label": "Aphids", "type": "pest"}
+ASKED = {"name": "Scouting", "type": "inspection", "subtype": "tasks", "fields": [QUESTION]}
 VALUES: Json = {
     "worker_name": "John Smith",
     "workerId": "JS0315",
@@ -91,20 +96,35 @@ VALUES: Json = {
     "role": "supervisor",
     "scopes": ["read:production"],
     "expiresAt": "2100-01-01T00:00:00.000Z",
+    "type": "inspection",
+    "subtype": "tasks",
+    "version": 1,
+    "definition": ASKED | {"_id": "form_of_isolation"},
+    "title": "Check the traps",
+    "dueDay": "2025-10-19",
+    "form_id": None,
+    "form_values": [{"field": "aphids", "value": 3}],
+    "latitude": 19.4326,
+    "longitude": -99.1332,
+    "inicio": "2025-10-09T10:00:00Z",
+    "segundos": 120,
 }
 """A good value of every field and parameter that names no stored thing. Fresh ones and lists are made in `_value`."""
 VALUES_OF: dict[str, Json] = {
     "createWorker": {"status": "active"},
+    "changeForm": {"definition": ASKED},
     "changeWorker": {"status": "active", "termination_date": ""},
     "setTemplate": {name: list(DEFAULTS[Kind(name)]) for name in ("position", "employment_type", "status", "skill")},
 }
 """Values of an operation that uses a name in its own way."""
 FRESH = ("localId", "clientEventId", "idempotencyKey", "deviceSeq", "openedAt", "name")
 LISTS = ("records",)
-MAKES = {"addProject": "projectId", "addSector": "sectorId", "addUser": "userId"}
+PARTS = ("record",)
+"""Members that are objects with fields of their own."""
+MAKES = {"addProject": "projectId", "addSector": "sectorId", "addUser": "userId", "assignTask": "taskId"}
 """Fields that name what the call is to make, not what is there."""
 USER = "auth0Id"
-USERS, KEYS = "/api/control/admin/users", "/api/control/admin/keys"
+USERS, KEYS, FORMS = "/api/control/admin/users", "/api/control/admin/keys", "/api/control/admin/forms"
 
 ROLES = {Role.admin: demo.ADMIN, Role.supervisor: demo.SUPERVISOR, Role.viewer: VIEWER}
 
@@ -130,6 +150,9 @@ UNKNOWN = {
     "companyId": "comp_999",
     "userId": "user_999",
     "keyId": "key_1f2e3d4c5b6a7980",
+    "formId": "form_999",
+    "_id": "form_999",
+    "taskId": "task_999",
 }
 _numbers = iter(range(1, 1_000_000))
 
@@ -146,6 +169,9 @@ def things_of(caller: Caller, project: str, sector: str, hired: str) -> Things:
     worker = caller.registered(first_name=project, last_name=caller.user, hire_date=hired)
     user = {"userId": f"hired by {caller.user}", "name": "One of the office", "role": "supervisor"}
     key = {"name": "Packing house", "scopes": ["read:production"]}
+    form = f"form of {caller.user}"
+    caller.post(FORMS, json={"definition": ASKED | {"_id": form}})
+    task = caller.post(f"{FORMS}/{form}/tasks", json={"userId": caller.user}).json()["data"]["taskId"]
     ids = {
         "sessionId": [session_id, closed],
         "recordId": [record, voided, void, in_closed, held],
@@ -156,6 +182,9 @@ def things_of(caller: Caller, project: str, sector: str, hired: str) -> Things:
         "key": [f"client:{session_id}:JS0315:evt_1", f"own of {caller.user}", f"client:{closed}:JS0315:evt_1"],
         "userId": [caller.post(USERS, json=user).json()["data"]["userId"]],
         "keyId": [caller.post(KEYS, json=key).json()["data"]["keyId"]],
+        "formId": [form],
+        "_id": [form],
+        "taskId": [task],
     }
     return Things(ids, caller.user)
 
@@ -195,21 +224,21 @@ def names_in_query(operation: Operation) -> list[str]:
 
 
 def names_in_body(operation: Operation) -> list[str]:
-    """The fields of the request and of the elements of its lists."""
+    """The fields of the request, of the elements of its lists, and of its parts."""
     names = _fields(operation)
-    return [*names, *(inner for name in names if name in LISTS for inner in _fields_of_element(operation, name))]
+    return [*names, *(inner for name in names if name in LISTS + PARTS for inner in _fields_inside(operation, name))]
 
 
 def _fields(operation: Operation) -> list[str]:
     return list(operation.request.shape.__struct_fields__) if operation.request is not None else []
 
 
-def _fields_of_element(operation: Operation, name: str) -> list[str]:
-    """The fields of the elements of a list, as the derived document tells them."""
+def _fields_inside(operation: Operation, name: str) -> list[str]:
+    """The fields of a part, or of the elements of a list, as the derived document tells them."""
     assert operation.request is not None
     schemas = DOCUMENT["components"]["schemas"]
-    items = schemas[operation.request.shape.__name__]["properties"][name]["items"]
-    return list(schemas[items["$ref"].rpartition("/")[2]]["properties"])
+    member = schemas[operation.request.shape.__name__]["properties"][name]
+    return list(schemas[member.get("items", member)["$ref"].rpartition("/")[2]]["properties"])
 
 
 def request(operation: Operation, ids: dict[str, str], user: str) -> tuple[str, Json, Json | None]:
@@ -231,8 +260,9 @@ def _value(name: str, ids: dict[str, str], user: str, operation: Operation) -> A
         "openedAt": f"{fresh_day()}T14:00:00.000Z",
         **{other: f"{other} {number}" for other in ("localId", "clientEventId", "idempotencyKey", "name")},
     }
-    if name in LISTS:
-        return [{field: _value(field, ids, user, operation) for field in _fields_of_element(operation, name)}]
+    if name in LISTS + PARTS:
+        inside = {field: _value(field, ids, user, operation) for field in _fields_inside(operation, name)}
+        return [inside] if name in LISTS else inside
     return fresh.get(name) or ({USER: user} | ids | VALUES | VALUES_OF.get(operation.name, {}))[name]
 
 
@@ -246,7 +276,7 @@ def send(client: httpx.Client, operation: Operation, call: tuple[str, Json, Json
 
 @every()
 def test_every_field_of_every_operation_is_told_of_here(operation: Operation) -> None:
-    told = {*IDS, *VALUES, *FRESH, *LISTS, USER}
+    told = {*IDS, *VALUES, *FRESH, *LISTS, *PARTS, USER}
     assert {*names_in_path(operation), *names_in_query(operation), *names_in_body(operation)} <= told
 
 

@@ -6,6 +6,8 @@ from importlib.resources import files
 from typing import Any
 
 from hydrobit.audit.service import OPERATOR
+from hydrobit.forms import definition
+from hydrobit.forms import service as forms
 from hydrobit.identity import service as identity
 from hydrobit.identity import store as identity_store
 from hydrobit.kit import ids
@@ -26,6 +28,30 @@ PROJECT = "proj_123"
 SECTORS = {"sector_001": "Lote A-1", "sector_002": "Lote A-2"}
 """The sectors of the ranch that sessions of tests, documents and the demo are opened in. The published example of a
 filled form (19.4326, -99.1332) lies in Lote A-1."""
+
+FORM = "form_abc123"
+SCOUTING = {
+    "_id": FORM,
+    "name": "Crop scouting",
+    "type": "inspection",
+    "subtype": "monitoring",
+    "fields": [
+        {"name": "aphids", "label": "Aphids", "type": "pest", "maximum": 1_000, "scale": 5},
+        {
+            "name": "vigour",
+            "label": "Vigour of the plants",
+            "type": "choice",
+            "options": [
+                {"value": "good", "label": "Good"},
+                {"value": "fair", "label": "Fair"},
+                {"value": "poor", "label": "Poor"},
+            ],
+        },
+        {"name": "photo", "label": "Photo", "type": "photo"},
+        {"name": "notes", "label": "Notes", "type": "text"},
+    ],
+}
+"""The form of the published examples; none of its fields has to be filled in."""
 
 OTHER_COMPANY = "comp_67890"
 OTHER_USER = "user_555000111"
@@ -74,6 +100,7 @@ def add_demo(tx: Transaction, now: int, random: Callable[[int], bytes]) -> bool:
     boundary = boundaries.read(boundaries.geometry_of(_geojson("ranch.geojson")))
     projects.add_project(tx, author, _project(PROJECT, "Rancho San Pedro", "America/Mexico_City", boundary))
     importing.add_sectors(tx, author, PROJECT, importing.read(_geojson("lots.geojson")), False)
+    forms.add_form(tx, author, definition.read(SCOUTING))
     for member in CREW:
         new = NewWorker(member.first_name, member.last_name, "field_worker", "full_time", member.hire_date)
         workers.add_worker(tx, company, SYSTEM, new, None, now, random)

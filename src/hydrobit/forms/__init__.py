@@ -1,1 +1,1 @@
-"""Forms of a company: their versions, who fills them in, and what was handed in."""
+"""Forms: their versions, the tasks to fill them in, and what was handed in."""

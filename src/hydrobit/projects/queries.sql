@@ -22,6 +22,9 @@ from project where company = :company
 order by project_id
 limit :most
 
+-- name: first_zone
+select timezone from project where company = :company and disabled_at is null order by project_id limit 1
+
 -- name: add_project
 insert into project (
     company, project_id, name, timezone, sampling_unit, price, bonus_type, bonus_value, bonus_note,

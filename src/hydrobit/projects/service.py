@@ -45,6 +45,19 @@ def require_sector(tx: Transaction, company: int, project_id: str, sector_id: st
     return found
 
 
+def find_sector(tx: Transaction, company: int, sector_id: str) -> Sector:
+    """The sector in use, of whichever project in use. Raises Refused, sector_not_found."""
+    found = store.sector_even_if_disabled(tx, company, sector_id)
+    if found is None or found.disabled or store.project(tx, company, found.project_id) is None:
+        raise Refused(Code.sector_not_found, f"There is no sector {sector_id}.", field="sectorId")
+    return found
+
+
+def first_zone(tx: Transaction, company: int) -> str | None:
+    """The zone of the company's first project by id; None where it has none in use."""
+    return store.first_zone(tx, company)
+
+
 def list_projects(tx: Transaction, company: int) -> list[tuple[Project, list[Sector]]]:
     """Every project in use with its sectors, by id."""
     return [(project, store.sectors(tx, company, project.project_id)) for project in store.projects(tx, company)]

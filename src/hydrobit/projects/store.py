@@ -100,6 +100,11 @@ def projects_even_if_disabled(tx: Transaction, company: int) -> list[Project]:
     return [_project(row) for row in tx.all(sql.projects_even_if_disabled, company=company, most=PROJECTS_MAX)]
 
 
+def first_zone(tx: Transaction, company: int) -> str | None:
+    row = tx.one(sql.first_zone, company=company)
+    return None if row is None else row[0]
+
+
 def add_project(tx: Transaction, company: int, project: Project, now: int) -> None:
     """Raises Duplicate when the id is taken."""
     tx.run(sql.add_project, company=company, now=now, **_columns_of_project(project))

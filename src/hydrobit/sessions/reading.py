@@ -3,7 +3,7 @@
 import msgspec
 
 from hydrobit.errors import Code, Refused
-from hydrobit.kit.instants import HOUR_MS, write_instant
+from hydrobit.kit.instants import HOUR_MS
 from hydrobit.projects import reading as defaults
 from hydrobit.projects.store import Bonus
 from hydrobit.sessions.description import NOTHING, Description, Quality
@@ -53,7 +53,7 @@ def opening(body: SessionInput, now: int, ahead_hours_max: int) -> Opening:
     """Raises Refused naming the field."""
     opened_at = fields.instant(body.openedAt, "openedAt")
     if opened_at > now + ahead_hours_max * HOUR_MS:
-        raise clock_ahead("openedAt", ahead_hours_max, now)
+        raise fields.clock_ahead("openedAt", ahead_hours_max, now)
     return Opening(
         project_id=fields.text(body.projectId, "projectId"),
         sector_id=fields.text(body.sectorId, "sectorId"),
@@ -118,13 +118,3 @@ def _qualities(sent: list[QualityInput]) -> tuple[Quality, ...]:
             raise fields.invalid(f"{name}.qualityId", f"{quality.quality_id} stands twice for the same worker")
         found[quality.quality_id, quality.worker_id] = quality
     return tuple(found.values())
-
-
-def clock_ahead(field: str, ahead_hours_max: int, now: int) -> Refused:
-    """The refusal of an instant that the server's clock will not reach for hours."""
-    return Refused(
-        Code.clock_ahead,
-        f"{field} lies more than {ahead_hours_max} hours ahead of the server's clock.",
-        field=field,
-        serverTime=write_instant(now),
-    )

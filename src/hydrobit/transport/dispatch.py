@@ -3,6 +3,7 @@
 The order is the contract's: body size (done by the road), token, body shape, auth0Id, then the handler.
 """
 
+import asyncio
 import itertools
 import os
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from hydrobit.wire import envelope
 
 log = structlog.get_logger("hydrobit")
 
+DECODE_IN_THREAD_BYTES_MIN = 1_048_576
+"""A body that is larger is decoded beside the event loop."""
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -105,9 +108,13 @@ class Dispatcher:
         if isinstance(query, Refused):
             raise query
         values = _parameters(operation.parameters, query) if operation.parameters else _NOTHING
-        shape, ignored = _body(operation, body)
-        _same_caller(caller, shape, values)
-        _same_company(caller, shape, values)
+        if len(body) < DECODE_IN_THREAD_BYTES_MIN:
+            shape, ignored = _body(operation, body)
+        else:
+            shape, ignored = await asyncio.to_thread(_body, operation, body)
+        speaking = shape if operation.caller_in is None else getattr(shape, operation.caller_in)
+        _same_caller(caller, speaking, values)
+        _same_company(caller, speaking, values)
         call = Call(caller, shape, path, values, source, now, ignored)
         return await operation.handler(self._context, call)
 

@@ -51,7 +51,7 @@ async def _photo(context: Context, call: Call) -> str | None:
     sent = call.body.photo
     if len(memoryview(sent)) < PHOTO_BYTES_MIN and bytes(sent) in (b"", b"null", b'""'):
         return None
-    content = await pictures.picture(context.objects, sent, "photo")
+    content = await pictures.picture(context.objects, memoryview(sent), "photo")
     return await objects.keep(context, call.caller.company, content, pictures.CONTENT_TYPE, call.now)
 
 

@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 
 from hydrobit.errors import Code, Refused
-from hydrobit.transport.http.shell import GZIP_BYTES_MIN, Answer, Endpoint, Request, Routes, Shell
+from hydrobit.transport.http.shell import (
+    GZIP_BYTES_MIN,
+    LARGE_BYTES_MIN,
+    Answer,
+    Endpoint,
+    Request,
+    Routes,
+    Shell,
+)
+from tests.gaps import watched
+
+GAP_MS_MAX = 50
 
 
 class Broken(Endpoint):
@@ -181,3 +192,43 @@ async def test_an_answer_is_packed_for_who_takes_it_packed(accepted: bytes, is_p
     await asking.send(b"", is_last=True)
     assert await asking.status() == 200
     assert ((b"content-encoding", b"gzip") in asking.headers) == is_packed
+
+
+class Slow(Endpoint):
+    """An endpoint that answers when it is told to."""
+
+    body_bytes_max = 64 * 1024 * 1024
+
+    def __init__(self) -> None:
+        self.answers = asyncio.Event()
+
+    async def answer(self, request: Request) -> Answer:
+        await self.answers.wait()
+        return Answer(200, b"")
+
+
+async def test_a_large_body_takes_its_room_until_it_is_answered() -> None:
+    slow, large = Slow(), bytes(LARGE_BYTES_MIN)
+    shell = Shell(Routes({("POST", "/"): slow}), refuse, bodies_bytes_max=len(large) + 100)
+    first, crowded, later = Sender(shell), Sender(shell), Sender(shell)
+    await first.send(large, is_last=True)
+    await crowded.send(bytes(101))
+    assert await crowded.status() == 503
+    slow.answers.set()
+    assert await first.status() == 200
+    await later.send(large)
+    await later.send(b"", is_last=True)
+    assert await later.status() == 200
+
+
+async def test_the_event_loop_never_waits_while_a_large_body_is_put_together() -> None:
+    slow, part = Slow(), bytes(65_536)
+    slow.answers.set()
+    shell = Shell(Routes({("POST", "/"): slow}), refuse)
+    async with watched() as gaps:
+        sender = Sender(shell)
+        for _ in range(1_023):
+            await sender.send(part)
+        await sender.send(part, is_last=True)
+        assert await sender.status() == 200
+    assert gaps.longest_computed_ms < GAP_MS_MAX

@@ -35,6 +35,10 @@ GZIP_IN_THREAD_BYTES_MIN = 32_768
 UNPACK_IN_THREAD_BYTES_MIN = 1_048_576
 """Where a body may be larger than this, it is unpacked beside the event loop."""
 _NO_QUALITY = re.compile(rb"q\s*=\s*0(\.0*)?")
+LARGE_BYTES_MIN = 1_048_576
+"""A body of this size counts among those under way until it is answered."""
+JOIN_IN_THREAD_BYTES_MIN = 4_194_304
+"""A larger body is put together beside the event loop; at this size it takes some milliseconds."""
 _METHODS = b"GET, HEAD, POST, PATCH, OPTIONS"
 SAFE_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
@@ -156,7 +160,14 @@ class Shell:
             answer = self._refuse(Refused(Code.method_not_allowed, f"{method} is not one of its methods."), "")
             return Answer(answer.status, answer.body, headers=[(b"allow", _allowed(methods)), *answer.headers])
         body = await self._read_body(scope, headers, parameters, receive, endpoint)
-        return await endpoint.answer(_request(scope, headers, parameters, body))
+        request = _request(scope, headers, parameters, body)
+        if len(body) < LARGE_BYTES_MIN:
+            return await endpoint.answer(request)
+        self._bytes_under_way += len(body)  # it takes its room until it is answered
+        try:
+            return await endpoint.answer(request)
+        finally:
+            self._bytes_under_way -= len(body)
 
     async def _read_body(
         self,
@@ -216,7 +227,7 @@ class Shell:
                 if length > bytes_max:
                     raise _too_large(bytes_max)
                 if not message["more_body"]:
-                    return b"".join(parts)
+                    return await _joined(parts, length)
         finally:
             self._bytes_under_way -= length
 
@@ -326,6 +337,12 @@ async def _packed(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         if packed:
             yield packed
     yield packer.flush()
+
+
+async def _joined(parts: list[bytes], length: int) -> bytes:
+    if length < JOIN_IN_THREAD_BYTES_MIN:
+        return b"".join(parts)
+    return await asyncio.to_thread(b"".join, parts)
 
 
 def _unpack(packed: bytes, bytes_max: int) -> bytes:
