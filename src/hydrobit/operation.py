@@ -21,6 +21,8 @@ __all__ = [
     "ANYONE",
     "AUTH0_ID_QUERY",
     "COMPANY_ID_QUERY",
+    "LIMIT_QUERY",
+    "PAGING",
     "WRITERS",
     "Call",
     "Caller",
@@ -97,6 +99,11 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     now: int
     ignored: tuple[str, ...] = ()
 
+    @property
+    def page(self) -> tuple[int, int]:
+        """The number of the page that is wanted, from 1, and its size; for rows with `PAGING`."""
+        return self.query.get("page", 1), self.query.get("limit", PAGE_SIZE)
+
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
     """What goes back: the HTTP status and the answer's shape (None: no body).
@@ -147,6 +154,19 @@ AUTH0_ID_QUERY = Parameter(
     "The calling user; it must be the token's own.",
     component="Auth0IdQuery",
 )
+PAGE_SIZE, PAGE_SIZE_MAX = 25, 100
+PAGE_QUERY = Parameter(
+    "page", "query", False, 1, "Page number, from 1.", {"type": "integer", "minimum": 1, "default": 1}
+)
+LIMIT_QUERY = Parameter(
+    "limit",
+    "query",
+    False,
+    PAGE_SIZE,
+    "Page size.",
+    {"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX, "default": PAGE_SIZE},
+)
+PAGING = (PAGE_QUERY, LIMIT_QUERY)
 COMPANY_ID_QUERY = Parameter("companyId", "query", False, "comp_12345", "If sent, it has to be the caller's company.")
 
 

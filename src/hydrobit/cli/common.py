@@ -1,11 +1,12 @@
 """What several commands share: flags, settings, a store opened beside a running server, lengths of time."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -14,6 +15,9 @@ from hydrobit.errors import SettingError, StoreError
 from hydrobit.kit.clock import SystemClock
 from hydrobit.settings import Settings
 from hydrobit.storage.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from hydrobit.projects.service import Author
 
 Data = Annotated[Path | None, Parameter(name="--data", help="The data directory (HYDROBIT_DATA; default ./data).")]
 
@@ -49,6 +53,16 @@ def opened(chosen: Settings, *, must_exist: bool = True) -> Iterator[SqliteStore
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def authored(data: Path | None, company: str) -> "Iterator[tuple[SqliteStore, Author]]":
+    """The store, and the operator as the author of what is changed in a company. Raises StoreError."""
+    from hydrobit.audit.service import OPERATOR
+    from hydrobit.projects.service import Author
+
+    with opened(settings(data=data)) as store:
+        yield store, Author(company_number(store, company), OPERATOR, now(), os.urandom)
 
 
 def seconds(text: str, name: str, most: int) -> int:

@@ -1,29 +1,31 @@
 """Commands for forms, and for the tasks to fill them in."""
 
 import json
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import cyclopts
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, checked_id, checked_user, company_number, now, opened, settings
+from hydrobit.cli.common import (
+    AsJson,
+    Data,
+    authored,
+    checked_id,
+    checked_user,
+    company_number,
+    opened,
+    print_rows,
+    settings,
+)
 from hydrobit.errors import Refused, SettingError
 from hydrobit.kit.instants import write_instant
-from hydrobit.storage.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from hydrobit.forms.definition import Definition
     from hydrobit.forms.store import Form, Task
-    from hydrobit.projects.service import Author
 
 PAGE = 100
 
@@ -34,8 +36,7 @@ app.command(task)
 
 Company = Annotated[str, Parameter(help="The company's id.")]
 OfForm = Annotated[str, Parameter(name="--form", help="The form's id.")]
-File = Annotated[Path, Parameter(name="FILE", help="The definition, as YAML or JSON.")]
-AsJson = Annotated[bool, Parameter(name="--json", help="One JSON object a line.")]
+File = Annotated[Path, Parameter(name="FILE", help="The definition: YAML, JSON, or an XLSForm spreadsheet (.xlsx).")]
 
 
 @form.command(name="add")
@@ -44,7 +45,7 @@ def add_form(file: File, *, company: Company, data: Data = None) -> None:
     from hydrobit.forms import service
 
     wanted = _definition(file)
-    with _authored(data, company) as (store, author):
+    with authored(data, company) as (store, author):
         _, is_new = store.write(service.add_form, author, wanted)
     print(f"added form {wanted.form_id}" if is_new else f"form {wanted.form_id} was there already")
 
@@ -55,7 +56,7 @@ def change_form(file: File, *, company: Company, data: Data = None) -> None:
     from hydrobit.forms import service
 
     wanted = _definition(file)
-    with _authored(data, company) as (store, author):
+    with authored(data, company) as (store, author):
         before = store.read(service.require, author.company, wanted.form_id).version
         changed = store.write(service.change_form, author, wanted.form_id, wanted, None)
     word = "has the version" if changed.version > before else "is the same as before, version"
@@ -69,7 +70,7 @@ def list_forms(*, company: Company, data: Data = None, as_json: AsJson = False) 
 
     with opened(settings(data=data)) as store:
         found = store.read(service.list_forms, company_number(store, company))
-    _show([_form_row(one) for one in found], as_json, "there is no form")
+    print_rows([_form_row(one) for one in found], as_json, "there is no form")
 
 
 @form.command(name="show")
@@ -118,7 +119,7 @@ def assign_task(
     from hydrobit.wire.forms import TaskInput
 
     wish = reading.wish(TaskInput(userId=checked_user(user_id), title=title, dueDay=due, taskId=identity))
-    with _authored(data, company) as (store, author):
+    with authored(data, company) as (store, author):
         assigned, is_new = store.write(tasks.assign, author, checked_id(form_id), wish)
     print(f"assigned task {assigned.task_id}" if is_new else f"task {assigned.task_id} was there already")
 
@@ -128,7 +129,7 @@ def cancel_task(task_id: str, *, company: Company, form_id: OfForm, data: Data =
     """Show a task to its user no more; a record that names it all the same is kept."""
     from hydrobit.forms import tasks
 
-    with _authored(data, company) as (store, author):
+    with authored(data, company) as (store, author):
         store.write(tasks.cancel, author, checked_id(form_id), checked_id(task_id))
     print(f"cancelled task {task_id}")
 
@@ -145,13 +146,13 @@ def list_tasks(*, company: Company, form_id: OfForm, data: Data = None, as_json:
             found += page
             if len(page) < PAGE:
                 break
-    _show([_task_row(one) for one in found], as_json, "there is no task")
+    print_rows([_task_row(one) for one in found], as_json, "there is no task")
 
 
 def _switch(form_id: str, company: str, disabled: bool, data: Path | None) -> None:
     from hydrobit.forms import service
 
-    with _authored(data, company) as (store, author):
+    with authored(data, company) as (store, author):
         store.write(service.change_form, author, checked_id(form_id), None, disabled)
 
 
@@ -169,31 +170,6 @@ def _definition(file: Path) -> "Definition":
     for sentence in passed_over:
         print(f"{file}: {sentence}", file=sys.stderr)
     return wanted
-
-
-@contextmanager
-def _authored(data: Path | None, company: str) -> "Iterator[tuple[SqliteStore, Author]]":
-    """The store, and the operator as the author of what is changed in a company."""
-    from hydrobit.audit.service import OPERATOR
-    from hydrobit.projects.service import Author
-
-    with opened(settings(data=data)) as store:
-        yield store, Author(company_number(store, company), OPERATOR, now(), os.urandom)
-
-
-def _show(rows: list[dict[str, Any]], as_json: bool, nothing: str) -> None:
-    """Rows as JSON lines, or as a table for people."""
-    if as_json:
-        for row in rows:
-            print(json.dumps(row, ensure_ascii=False))
-        return
-    if not rows:
-        print(nothing)
-        return
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row.values()))
-    Console().print(table)
 
 
 def _form_row(one: "Form") -> dict[str, Any]:

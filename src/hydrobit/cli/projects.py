@@ -1,8 +1,5 @@
 """Commands for projects (ranches) and their sectors (lots)."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,10 +8,9 @@ import msgspec
 from cyclopts import Parameter
 
 from hydrobit.cli import app
-from hydrobit.cli.common import AsJson, Data, checked_id, company_number, now, opened, print_rows, settings
+from hydrobit.cli.common import AsJson, Data, authored, checked_id, company_number, opened, print_rows, settings
 from hydrobit.errors import Refused, SettingError
 from hydrobit.kit.amounts import amount_text
-from hydrobit.storage.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from hydrobit.projects.store import Project, Sector
@@ -60,7 +56,7 @@ def add_project(
             **_defaults(unit, price, bonus, hours, boundary),
         )
     )
-    with _authored(data, company) as (store, author):
+    with authored(data, company) as (store, author):
         _, is_new = store.write(service.add_project, author, wanted)
     print(f"added project {project_id}" if is_new else f"project {project_id} was there already")
 
@@ -131,7 +127,7 @@ def add_sector(
 
     given = {"sectorId": sector_id, "sector_name": name, "crop": crop, "variety": variety}
     wanted = reading.sector(checked_id(project_id), _shape(SectorInput, **given, boundary=_boundary(boundary)))
-    with _authored(data, company) as (store, author):
+    with authored(data, company) as (store, author):
         _, is_new = store.write(service.add_sector, author, wanted)
     print(f"added sector {sector_id}" if is_new else f"sector {sector_id} was there already")
 
@@ -149,7 +145,7 @@ def import_sectors(
     from hydrobit.projects import importing
 
     features = importing.read(_geojson(file))
-    with _authored(data, company) as (store, author):
+    with authored(data, company) as (store, author):
         done = store.write(importing.add_sectors, author, checked_id(project_id), features, dry_run)
     counts = f"{len(done.added)} added, {len(done.changed)} changed, {len(done.unchanged)} unchanged"
     print(f"{counts}; a dry run, nothing was stored" if dry_run else counts)
@@ -203,14 +199,14 @@ def enable_sector(sector_id: str, *, company: Company, project_id: OfProject, da
 def _change_project(project_id: str, company: str, changes: dict[str, Any], data: Path | None) -> None:
     from hydrobit.projects import service
 
-    with _authored(data, company) as (store, author):
+    with authored(data, company) as (store, author):
         store.write(service.change_project, author, checked_id(project_id), changes)
 
 
 def _change_sector(sector_id: str, company: str, project_id: str, changes: dict[str, Any], data: Path | None) -> None:
     from hydrobit.projects import service
 
-    with _authored(data, company) as (store, author):
+    with authored(data, company) as (store, author):
         store.write(service.change_sector, author, checked_id(project_id), checked_id(sector_id), changes)
 
 
@@ -236,16 +232,6 @@ def _sector_row(one: "Sector") -> dict[str, Any]:
         "boundary": one.boundary is not None,
         "disabled": one.disabled,
     }
-
-
-@contextmanager
-def _authored(data: Path | None, company: str) -> Iterator[tuple[SqliteStore, Any]]:
-    """The store, and the operator as the author of what is changed in a company."""
-    from hydrobit.audit.service import OPERATOR
-    from hydrobit.projects.service import Author
-
-    with opened(settings(data=data)) as store:
-        yield store, Author(company_number(store, company), OPERATOR, now(), os.urandom)
 
 
 def _shape(shape: type[msgspec.Struct], **given: Any) -> Any:

@@ -1,7 +1,7 @@
-"""A form's definition from a file: JSON or YAML. How a file is read is chosen by the end of its name.
+"""A form's definition from a file: JSON, YAML or an XLSForm spreadsheet, chosen by the end of its name.
 
 YAML comes without its traps: only plain values, no references (a small file could unpack to a huge one), and no member
-that stands twice. pyyaml is imported where it is needed, so that a start without it is shorter.
+that stands twice. What reads YAML and spreadsheets is imported where it is needed: a start without it is shorter.
 """
 
 from collections import Counter
@@ -25,13 +25,13 @@ def read(name: str, content: bytes) -> tuple[Definition, list[str]]:
     ending = PurePath(name).suffix.lower()
     if ending not in _READERS:
         raise Refused(Code.invalid_value, f"must end in one of {', '.join(_READERS)}.")
-    if len(content) > FILE_BYTES_MAX:
-        raise Refused(Code.invalid_value, f"may have at most {FILE_BYTES_MAX} bytes.")
     return _READERS[ending](content)
 
 
 def _written(content: bytes) -> tuple[Definition, list[str]]:
     """JSON or YAML, whichever it is: some write JSON into a .yaml file, and the other way round."""
+    if len(content) > FILE_BYTES_MAX:
+        raise Refused(Code.invalid_value, f"may have at most {FILE_BYTES_MAX} bytes.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as e:
@@ -73,8 +73,15 @@ def _yaml(text: str) -> Any:
         raise Refused(Code.invalid_value, "is neither JSON nor YAML.") from e
 
 
+def _spreadsheet(content: bytes) -> tuple[Definition, list[str]]:
+    from hydrobit.forms import xlsform
+
+    return xlsform.read(content)
+
+
 _READERS: dict[str, Callable[[bytes], tuple[Definition, list[str]]]] = {
     ".json": _written,
     ".yaml": _written,
     ".yml": _written,
+    ".xlsx": _spreadsheet,
 }

@@ -19,6 +19,7 @@ from hydrobit.operation import (
     ADMINS,
     ANYONE,
     AUTH0_ID_QUERY,
+    PAGING,
     WRITERS,
     Call,
     Context,
@@ -91,7 +92,7 @@ async def cancel_task(context: Context, call: Call) -> Reply:
 
 
 async def list_tasks(context: Context, call: Call) -> Reply:
-    page, page_size = call.query.get("page", 1), call.query.get("limit", 25)
+    page, page_size = call.page
     company, form_id = call.caller.company, call.path["formId"]
     total, found = await context.engine.read(tasks.list_tasks, company, form_id, page, page_size)
     items = [_task(task) for task in found]
@@ -101,7 +102,7 @@ async def list_tasks(context: Context, call: Call) -> Reply:
 
 
 async def list_records(context: Context, call: Call) -> Reply:
-    page, page_size = call.query.get("page", 1), call.query.get("limit", 25)
+    page, page_size = call.page
     company, form_id = call.caller.company, call.path["formId"]
     total, found = await context.engine.read(service.list_records, company, form_id, page, page_size)
     items = [_record(context, call, record, task) for record, task in found]
@@ -231,12 +232,6 @@ PATH = "/api/control/forms"
 ADMIN_PATH = "/api/control/admin/forms"
 FORM_ID = Parameter("formId", "path", True, "form_abc123")
 TASK_ID = Parameter("taskId", "path", True, "task_1f2e3d4c5b6a7980")
-PAGING = (
-    Parameter("page", "query", False, 1, "Page number, from 1.", {"type": "integer", "minimum": 1, "default": 1}),
-    Parameter(
-        "limit", "query", False, 25, "Page size.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 25}
-    ),
-)
 _SCOUTING = {
     "_id": "form_scouting",
     "name": "Crop scouting",

@@ -6,7 +6,7 @@ from hydrobit.errors import Code
 from hydrobit.identity import people, reading, store
 from hydrobit.identity.store import Profile
 from hydrobit.kit.instants import write_instant
-from hydrobit.operation import ADMINS, Call, Context, Http, Operation, Parameter, Repeat, Reply
+from hydrobit.operation import ADMINS, PAGING, Call, Context, Http, Operation, Parameter, Repeat, Reply
 from hydrobit.wire.body import Body
 from hydrobit.wire.companies import Company, CompanyChange, CompanyEnvelope
 from hydrobit.wire.users import User, UserChange, UserEnvelope, UserInput, UserPage, UserPageEnvelope, UserSwitch
@@ -45,7 +45,7 @@ async def enable_user(context: Context, call: Call) -> Reply:
 
 
 async def list_users(context: Context, call: Call) -> Reply:
-    page, page_size = call.query.get("page", 1), call.query.get("limit", 25)
+    page, page_size = call.page
     total, found = await context.engine.read(store.page_of_users, call.caller.company, page, page_size)
     items = list(map(_user, found))
     return Reply(200, UserPageEnvelope(data=UserPage(total=total, page=page, pageSize=page_size, items=items)))
@@ -141,19 +141,7 @@ OPERATIONS = (
         roles=ADMINS,
         repeat=Repeat.reads,
         errors=(),
-        parameters=(
-            Parameter(
-                "page", "query", False, 1, "Page number, from 1.", {"type": "integer", "minimum": 1, "default": 1}
-            ),
-            Parameter(
-                "limit",
-                "query",
-                False,
-                25,
-                "Page size.",
-                {"type": "integer", "minimum": 1, "maximum": 100, "default": 25},
-            ),
-        ),
+        parameters=(*PAGING,),
     ),
     Operation(
         name="changeUser",

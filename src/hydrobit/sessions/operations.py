@@ -8,7 +8,18 @@ from hydrobit.kit import canonical, instants
 from hydrobit.kit.amounts import write_amount
 from hydrobit.kit.instants import write_instant
 from hydrobit.ledger.read import WorkerSum
-from hydrobit.operation import ANYONE, WRITERS, Call, Context, Http, Operation, Parameter, Repeat, Reply
+from hydrobit.operation import (
+    ANYONE,
+    PAGING,
+    WRITERS,
+    Call,
+    Context,
+    Http,
+    Operation,
+    Parameter,
+    Repeat,
+    Reply,
+)
 from hydrobit.projects import reading as defaults
 from hydrobit.projects.store import Bonus as StoredBonus
 from hydrobit.sessions import reading, service
@@ -48,7 +59,7 @@ async def open_session(context: Context, call: Call) -> Reply:
 
 
 async def list_sessions(context: Context, call: Call) -> Reply:
-    page, page_size = call.query.get("page", 1), call.query.get("limit", 25)
+    page, page_size = call.page
     total, views = await context.engine.read(
         service.list_sessions, call.caller, _day(call), call.query.get("status"), call.now, page, page_size
     )
@@ -283,17 +294,7 @@ OPERATIONS = (
                 "Keep only this status.",
                 {"type": "string", "enum": ["open", "closed"]},
             ),
-            Parameter(
-                "page", "query", False, 1, "Page number, from 1.", {"type": "integer", "minimum": 1, "default": 1}
-            ),
-            Parameter(
-                "limit",
-                "query",
-                False,
-                25,
-                "Page size.",
-                {"type": "integer", "minimum": 1, "maximum": 100, "default": 25},
-            ),
+            *PAGING,
         ),
     ),
     Operation(

@@ -15,6 +15,7 @@ from hydrobit.operation import (
     ANYONE,
     AUTH0_ID_QUERY,
     COMPANY_ID_QUERY,
+    PAGING,
     WRITERS,
     Call,
     Context,
@@ -56,7 +57,7 @@ async def _photo(context: Context, call: Call) -> str | None:
 
 
 async def list_workers(context: Context, call: Call) -> Reply:
-    page, page_size = call.query.get("page", 1), call.query.get("limit", 25)
+    page, page_size = call.page
     total, found = await context.engine.read(service.list_workers, call.caller.company, _wanted(call), page, page_size)
     items = [_worker(context, call, worker) for worker in found]
     return Reply(200, WorkerPageEnvelope(data=WorkerPage(total=total, page=page, pageSize=page_size, items=items)))
@@ -225,17 +226,7 @@ OPERATIONS = (
             Parameter("status", "query", False, "active", "Keep only this status."),
             Parameter("position", "query", False, "field_worker", "Keep only this position."),
             Parameter("employment_type", "query", False, "full_time", "Keep only this kind of employment."),
-            Parameter(
-                "page", "query", False, 1, "Page number, from 1.", {"type": "integer", "minimum": 1, "default": 1}
-            ),
-            Parameter(
-                "limit",
-                "query",
-                False,
-                25,
-                "Page size.",
-                {"type": "integer", "minimum": 1, "maximum": 100, "default": 25},
-            ),
+            *PAGING,
         ),
     ),
     Operation(
