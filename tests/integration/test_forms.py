@@ -539,6 +539,14 @@ def test_a_task_is_assigned_once(server: RunningServer, admin: Caller) -> None:
     refusal(assign(admin, form, demo.ADMIN, taskId=f"chosen for {form}", title="y"), 409, "id_taken")
 
 
+def test_an_id_that_the_server_would_draw_next_may_be_chosen(admin: Caller) -> None:
+    form = task_form(admin)
+    drawn = assign(admin, form, demo.ADMIN, title="a").json()["data"]["taskId"]
+    after_next = f"task_{int(drawn.removeprefix('task_'), 16) + 2:016x}"
+    assert assign(admin, form, demo.ADMIN, taskId=after_next).status_code == 201
+    assert assign(admin, form, demo.ADMIN, title="b").status_code == 201
+
+
 def test_a_task_needs_a_task_form_and_a_user_of_the_company(admin: Caller) -> None:
     form = task_form(admin)
     refusal(assign(admin, demo.FORM, demo.ADMIN), 400, "invalid_value")
@@ -592,7 +600,7 @@ def test_every_change_stands_in_the_audit_log(admin: Caller) -> None:
         *(("form.add", form), ("form.change", form), ("task.assign", task)),
         *(("task.cancel", task), ("form.disable", form), ("form.enable", form)),
     ]
-    assert (entries[4]["before"]["version"], entries[4]["after"]["definition"]["name"]) == (1, "Next")
+    assert (entries[4]["before"]["version"], entries[4]["after"]) == (1, {"version": 2, "name": "Next"})
 
 
 def test_a_faulty_definition_is_refused_with_every_fault(server: RunningServer, admin: Caller) -> None:

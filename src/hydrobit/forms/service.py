@@ -134,5 +134,6 @@ def _record(tx: Transaction, author: Author, action: str, before: Form | None, a
 
 
 def _told(form: Form) -> dict[str, object]:
-    told: dict[str, object] = {"version": form.version, "definition": msgspec.Raw(form.definition.text().encode())}
+    """A version's definition is kept for ever beside the log, so that its number tells it."""
+    told: dict[str, object] = {"version": form.version, "name": form.definition.name}
     return told | {"disabled": True} if form.disabled else told

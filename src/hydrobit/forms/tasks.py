@@ -38,6 +38,8 @@ def assign(tx: Transaction, author: Author, form_id: str, wish: Wish) -> tuple[T
     if len(store.pending_tasks(tx, company, wish.user_id)) >= PENDING_MAX:
         raise Refused(Code.invalid_value, f"At most {PENDING_MAX} tasks may wait for a user.", field="userId")
     number = store.last_task_number(tx, company) + 1
+    while wish.task_id is None and store.task(tx, company, ids.task_id(head.prefix, number)) is not None:
+        number += 1  # somebody chose the id that would be drawn
     identity = wish.task_id or ids.task_id(head.prefix, number)
     task = Task(number, identity, form_id, wish.user_id, wish.title, wish.due_day, PENDING, author.now, None)
     store.add_task(tx, company, task)
