@@ -8,13 +8,13 @@ import httpx
 import pytest
 
 from hydrobit.demo import company as demo
-from tests.callers import ADMIN_FORMS, ADMIN_PROJECTS, FORM_RECORD, FORMS, Caller, Json, read_store, refusal
+from tests.callers import ADMIN_FORMS, ADMIN_PROJECTS, FORM_RECORD, FORMS, Caller, Json, fresh_day, read_store, refusal
 from tests.servers import RunningServer
 
 CALLERS = 16
 IN_LOT_1 = {"latitude": 19.4326, "longitude": -99.1332}
-IN_LOT_2 = {"latitude": 19.433, "longitude": -99.129}
-ON_THE_TRACK = {"latitude": 19.433, "longitude": -99.1312}
+IN_LOT_2 = {"latitude": 19.4326, "longitude": -99.13147}
+ON_THE_TRACK = {"latitude": 19.4324, "longitude": -99.132423}
 IN_TOWN = {"latitude": 19.4, "longitude": -99.2}
 
 APHIDS = {"name": "aphids", "label": "Aphids", "type": "pest", "maximum": 500, "scale": 4}
@@ -625,3 +625,30 @@ def test_records_are_read_in_pages(admin: Caller) -> None:
     pages = [admin.form_records(form, page=page, limit=2) for page in (1, 2, 3)]
     assert [[one["recordId"] for one in page] for page in pages] == [ids[:0:-1], ids[:1], []]
     assert admin.get(f"{ADMIN_FORMS}/{form}/records").json()["data"]["total"] == 3
+
+
+# What becomes of it
+
+
+def test_what_a_scout_hands_in_is_crop_health_at_once(admin: Caller, supervisor: Caller) -> None:
+    day = fresh_day()
+    span = {"startTime": day, "endTime": day}
+    found = {"canes": 10, "aphids": {"value": 12, "severity": 3}, "thrips": 0, "spotted_wing": 0}
+    walked = {"type": "scouting", **IN_LOT_1, "inicio": f"{day}T20:29:00.000Z"}
+    first = supervisor.submitted("crop_scouting", found, **walked)
+    supervisor.submitted("crop_scouting", found | {"aphids": 0}, **walked)
+
+    summary = admin.get("/api/control/phytosanitary/summary", params=span | {"sectorId": "sector_001"}).json()
+    assert summary["totalRecords"] == 2
+    aphids = {"pest_disease_name": "Aphids", "incidence": 50, "severity": 60}
+    assert summary["sectors"][0]["pests_diseases"][0] == aphids
+
+    told = admin.get("/api/control/phytosanitary/company-records", params=span).json()["records"]
+    (one,) = [record for record in told if record["record_id"] == first["recordId"]]
+    assert (one["user_name"], one["sectorId"], one["record_time"]) == (
+        "Demo Supervisor",
+        "sector_001",
+        f"{day}T20:29:00.000Z",
+    )
+    seen = [(answer["variable_name"], answer["value_number"], answer.get("severity")) for answer in one["responses"]]
+    assert seen == [("aphids", 12, 3), ("thrips", 0, None), ("spotted_wing", 0, None)]

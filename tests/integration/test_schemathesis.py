@@ -65,12 +65,21 @@ CHECKS = [
     response_schema_conformance,
     refuses_what_breaks_the_schema,
 ]
-TASK_FORM = demo.SCOUTING | {"_id": "form_traps", "subtype": "tasks"}
+TASK_FORM = {
+    "_id": "form_traps",
+    "name": "Check of the traps",
+    "type": "inspection",
+    "subtype": "tasks",
+    "fields": [
+        {"name": "aphids", "label": "Aphids", "type": "pest"},
+        {"name": "photo", "label": "Photo", "type": "photo"},
+    ],
+}
 REAL: dict[str, list[Any]] = {
     "auth0Id": [demo.ADMIN],
     "projectId": [demo.PROJECT],
     "sectorId": list(demo.SECTORS),
-    "type": [demo.SCOUTING["type"]],
+    "type": [TASK_FORM["type"]],
 }
 """Values of things that are there, by the field that takes them; sessions and records join when the server runs."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hydrobit.audit.service import OPERATOR
 from hydrobit.forms import definition
+from hydrobit.forms import files as form_files
 from hydrobit.forms import service as forms
 from hydrobit.identity import service as identity
 from hydrobit.identity import store as identity_store
@@ -18,8 +19,8 @@ from hydrobit.projects import service as projects
 from hydrobit.projects.service import Author
 from hydrobit.projects.store import Project, Sector
 from hydrobit.storage.engine import Transaction
+from hydrobit.workers import crew
 from hydrobit.workers import service as workers
-from hydrobit.workers.reading import NewWorker
 
 COMPANY = "comp_12345"
 ADMIN = "user_123456789"
@@ -30,28 +31,8 @@ SECTORS = {"sector_001": "Lote A-1", "sector_002": "Lote A-2"}
 filled form (19.4326, -99.1332) lies in Lote A-1."""
 
 FORM = "form_abc123"
-SCOUTING = {
-    "_id": FORM,
-    "name": "Crop scouting",
-    "type": "inspection",
-    "subtype": "monitoring",
-    "fields": [
-        {"name": "aphids", "label": "Aphids", "type": "pest", "maximum": 1_000, "scale": 5},
-        {
-            "name": "vigour",
-            "label": "Vigour of the plants",
-            "type": "choice",
-            "options": [
-                {"value": "good", "label": "Good"},
-                {"value": "fair", "label": "Fair"},
-                {"value": "poor", "label": "Poor"},
-            ],
-        },
-        {"name": "photo", "label": "Photo", "type": "photo"},
-        {"name": "notes", "label": "Notes", "type": "text"},
-    ],
-}
 """The form of the published examples; none of its fields has to be filled in."""
+FORMS = ("inspection.yaml", "scouting.yaml", "equipment-check.yaml")
 
 OTHER_COMPANY = "comp_67890"
 OTHER_USER = "user_555000111"
@@ -87,6 +68,7 @@ CREW = (
     CrewMember("DO1224", "Diego", "Ortiz", "2024-12-24"),
     CrewMember("IC0303", "Inés", "Cruz", "2025-03-03"),
 )
+"""Who picks in the demo's morning: the first of the ranch's crew."""
 
 
 def add_demo(tx: Transaction, now: int, random: Callable[[int], bytes]) -> bool:
@@ -100,10 +82,10 @@ def add_demo(tx: Transaction, now: int, random: Callable[[int], bytes]) -> bool:
     boundary = boundaries.read(boundaries.geometry_of(_geojson("ranch.geojson")))
     projects.add_project(tx, author, _project(PROJECT, "Rancho San Pedro", "America/Mexico_City", boundary))
     importing.add_sectors(tx, author, PROJECT, importing.read(_geojson("lots.geojson")), False)
-    forms.add_form(tx, author, definition.read(SCOUTING))
-    for member in CREW:
-        new = NewWorker(member.first_name, member.last_name, "field_worker", "full_time", member.hire_date)
-        workers.add_worker(tx, company, SYSTEM, new, None, now, random)
+    for name in FORMS:
+        forms.add_form(tx, author, definition.read(form_files.read(name, ranch_file("forms", name))[0]))
+    for member in crew.read(ranch_file("crew.csv").decode()).members:
+        workers.add_worker(tx, company, SYSTEM, member.new, None, now, random)
 
     other = identity.add_company(tx, OTHER_COMPANY, "Demo Neighbour", ids.new_prefix(random), now)
     identity.add_user(tx, OTHER_USER, OTHER_COMPANY, "Demo Neighbour", None, Role.admin, now)
@@ -117,9 +99,9 @@ def _project(project_id: str, name: str, zone: str, boundary: str | None) -> Pro
     return Project(project_id, name, zone, "box", 5_500_000, None, 12, boundary)
 
 
-def ranch_file(name: str) -> bytes:
+def ranch_file(*path: str) -> bytes:
     """A file of `examples/ranch`, which the package carries too."""
-    return (files("hydrobit.demo") / "ranch" / name).read_bytes()
+    return files("hydrobit.demo").joinpath("ranch", *path).read_bytes()
 
 
 def _geojson(name: str) -> dict[str, Any]:
