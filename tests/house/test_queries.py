@@ -52,6 +52,7 @@ GONE_THROUGH = re.compile(r"(?:SCAN (\w+)|SEARCH (\w+) .*\(company=\?\))")
 GOES_THROUGH = {
     "held_after": "the operator's list of all that is held",
     "company_with_expired": "the index of open sessions alone",
+    **dict.fromkeys(("last_task_number", "last_record_number"), "the last row alone"),
     **dict.fromkeys(("notes_of_worker", "erase_held"), "the operator's command that forgets a person, seldom"),
     **dict.fromkeys(("unfound_by_event", "unfound_by_key", "unfound_by_device", "unfound_by_void"), VERIFY),
     **dict.fromkeys(("repeated_event", "repeated_device_seq", "held_numbers", "session_numbers"), VERIFY),

@@ -54,21 +54,21 @@ select task_no, task_id, form_id, user_id, title, due_day, status, created_at, e
 from form_task where company = :company and task_no = :task_no
 
 -- name: pending_tasks
--- What waits for a user, of one form or of all, oldest first.
+-- What waits for a user, of one form or of all, form by form, oldest first.
 select task_no, task_id, form_id, user_id, title, due_day, status, created_at, ended_at
 from form_task
 where company = :company and user_id = :user_id and status = 'pending'
     and (cast(:form_id as text) is null or form_id = :form_id)
-order by task_no
+order by form_id, task_no
 limit :most
 
 -- name: count_tasks
 select count(*) from form_task where company = :company and form_id = :form_id
 
 -- name: page_of_tasks
--- Latest first.
+-- Latest first. The number is above zero: said, it makes the planner take the index of the form.
 select task_no, task_id, form_id, user_id, title, due_day, status, created_at, ended_at
-from form_task where company = :company and form_id = :form_id
+from form_task where company = :company and form_id = :form_id and task_no > 0
 order by task_no desc
 limit :page offset :skipped
 
@@ -100,11 +100,11 @@ from form_record where company = :company and client_event_id = :client_event_id
 select count(*) from form_record where company = :company and form_id = :form_id
 
 -- name: page_of_records
--- Latest first.
+-- Latest first. The number is above zero: said, it makes the planner take the index of the form.
 select record_no, record_id, form_id, version, user_id, task_no, project_id, sector_id, project_verified,
     sector_verified, latitude, longitude, started_at, duration_ms, received_at, day, client_event_id, content_digest,
     answers
-from form_record where company = :company and form_id = :form_id
+from form_record where company = :company and form_id = :form_id and record_no > 0
 order by record_no desc
 limit :page offset :skipped
 
