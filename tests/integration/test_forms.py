@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from hydrobit.demo import company as demo
+from hydrobit.kit.clock import SystemClock
+from hydrobit.kit.instants import write_instant
 from tests.callers import ADMIN_FORMS, ADMIN_PROJECTS, FORM_RECORD, FORMS, Caller, Json, fresh_day, read_store, refusal
 from tests.servers import RunningServer
 
@@ -265,12 +267,19 @@ def test_a_disabled_form_takes_nothing_until_it_is_enabled_again(admin: Caller) 
     form = admin.add_form(APHIDS)
     assert admin.patch(f"{ADMIN_FORMS}/{form}", json={"disabled": True}).json()["data"]["disabled"] is True
     refusal(admin.submit(form, {"aphids": 1}), 409, "form_disabled")
+    refusal(admin.submit(form, {"aphids": 1}, inicio=write_instant(SystemClock().now())), 409, "form_disabled")
     assert form not in [one["_id"] for one in forms(admin)]
     admin.patch(f"{ADMIN_FORMS}/{form}", json={"disabled": False})
     admin.submitted(form, {"aphids": 1})
 
 
 # Sent again
+
+
+def test_what_was_begun_before_its_form_was_disabled_is_taken_late(admin: Caller) -> None:
+    form = admin.add_form(APHIDS)
+    admin.patch(f"{ADMIN_FORMS}/{form}", json={"disabled": True})
+    admin.submitted(form, {"aphids": 1}, inicio="2025-10-09T10:00:00Z")
 
 
 def test_a_repeat_is_answered_with_the_first_id_also_after_a_new_version_and_after_the_form_was_disabled(

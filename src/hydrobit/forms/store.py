@@ -23,8 +23,12 @@ class Form(msgspec.Struct, frozen=True):
     version: int
     present: int
     created_at: int
-    disabled: bool
+    disabled_at: int | None
     definition: Definition
+
+    @property
+    def disabled(self) -> bool:
+        return self.disabled_at is not None
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -206,8 +210,8 @@ def _add_version(tx: Transaction, company: int, wanted: Definition, version: int
 
 
 def _form(row: Row) -> Form:
-    form_id, version, present, created_at, disabled, text = row
-    return Form(form_id, version, present, created_at, bool(disabled), definition.stored(text))
+    form_id, version, present, created_at, disabled_at, text = row
+    return Form(form_id, version, present, created_at, disabled_at, definition.stored(text))
 
 
 def _record(row: Row) -> Record:

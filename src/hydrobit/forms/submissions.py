@@ -146,9 +146,15 @@ def _judge(tx: Transaction, caller: Caller, filled: Filled, version: int | None)
     if task is None and caller.role not in form.definition.roles:
         raise Refused(Code.role_forbidden, f"The role {caller.role} may not fill in the form {form.form_id}.")
     judged = _placed(tx, caller.company, filled, form, task)
-    if form.disabled:
-        raise Refused(Code.form_disabled, f"The form {form.form_id} is disabled; keep what was filled in.", field="_id")
+    if form.disabled_at is not None and not _was_begun_before(filled, form.disabled_at):
+        since = instants.write_instant(form.disabled_at)
+        raise Refused(Code.form_disabled, f"The form {form.form_id} is disabled since {since}.", field="_id")
     return judged
+
+
+def _was_begun_before(filled: Filled, disabled_at: int) -> bool:
+    """A phone without signal hands in later what was filled in while the form was in use: work that was done."""
+    return filled.started_at is not None and filled.started_at < disabled_at
 
 
 def _form(tx: Transaction, company: int, form_id: str, version: int | None) -> Form:
