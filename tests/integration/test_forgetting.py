@@ -59,6 +59,24 @@ def write_about_her(caller: Caller, hired: str) -> tuple[Json, str, str]:
     return worker, record, session_id
 
 
+def test_a_session_forgets_its_driver_plate_and_notes_and_keeps_its_units(server: RunningServer, admin: Caller) -> None:
+    session_id = admin.opened(notes="Tezozomoc drives")
+    admin.counted(session_id, "evt_1", units=5)
+    for driver in ("Nezahualcoyotl", "Tezozomoc"):
+        admin.change(session_id, driver_name=driver, license_plate=f"{driver}-1", harvestLotCode="HL-1")
+    admin.close_session(session_id, notes="Xochitl closed it")
+    said = printed("session", "erase", session_id, "--company", demo.COMPANY, "--data", server.data)
+    assert said.strip() == f"erased 6 texts of session {session_id}"
+    found = admin.session(session_id)
+    assert not {"driver_name", "license_plate", "notes", "finalNotes"} & set(found)
+    assert (found["harvestLotCode"], found["totalUnits"]) == ("HL-1", 5)
+    again = printed("session", "erase", session_id, "--company", demo.COMPANY, "--data", server.data)
+    assert again.startswith("erased 0 texts")
+    unknown = hydrobit("session", "erase", session_id, "--company", demo.OTHER_COMPANY, "--data", server.data)
+    assert (unknown.returncode, "no session" in unknown.stderr) == (1, True)
+    assert "sound" in printed("verify", "--data", server.data)
+
+
 def test_a_worker_is_forgotten_everywhere_and_no_unit_is_lost(server: RunningServer, admin: Caller) -> None:
     worker, record, session_id = write_about_her(admin, "2025-03-15")
     before = admin.session(session_id)

@@ -3,16 +3,18 @@
 Each unit that writes locks the head of its company first, so records and session changes have one order.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from hydrobit.audit import service as audit
 from hydrobit.errors import Code, Refused
 from hydrobit.kit import canonical, ids
 from hydrobit.kit.instants import HOUR_MS, local_day, write_instant
 from hydrobit.ledger import read as sums
 from hydrobit.ledger import store as ledger
-from hydrobit.ledger.entry import SYSTEM, Head, Kind, Source
+from hydrobit.ledger.entry import SYSTEM, Head, Kind, Source, text_digests
 from hydrobit.operation import Caller
 from hydrobit.projects import service as projects
 from hydrobit.projects.store import Project
@@ -225,6 +227,26 @@ def close_one_expired(tx: Transaction, now: int) -> bool:
 def write_expiry(tx: Transaction, head: Head, session: Session, now: int) -> None:
     """Writes the close that the session's end has brought."""
     _close(tx, head, session, session.expires_at, SYSTEM, "expired", Source.system, now, None)
+
+
+def erase_texts(
+    tx: Transaction, company: int, actor: str, session_id: str, now: int, random: Callable[[int], bytes]
+) -> int:
+    """Erases what was written in a session about people: notes, plate and driver, each as often as it was changed.
+
+    Returns how many texts there were; units and the chain stay. May run twice. Raises Refused, session_not_found.
+    """
+    ledger.lock_head(tx, company)
+    session = store.by_id(tx, company, session_id)
+    if session is None:
+        raise not_found(session_id)
+    digests: list[bytes] = []
+    for entry in ledger.session_entries(tx, company, session.session_no):
+        digests += [] if entry.note_digest is None else [entry.note_digest]
+        digests += text_digests(entry.facts or "{}") if entry.kind == Kind.session_described else []
+    erased = ledger.erase_texts(tx, company, digests)
+    audit.record(tx, company, actor, "session.erase", session_id, None, None, now, random)
+    return erased
 
 
 def view(

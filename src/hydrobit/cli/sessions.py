@@ -1,0 +1,31 @@
+"""Commands for sessions: what only the operator may do with them."""
+
+import os
+from typing import Annotated
+
+import cyclopts
+from cyclopts import Parameter
+
+from hydrobit.cli import app
+from hydrobit.cli.common import Data, checked_id, company_number, now, opened, settings
+
+session = cyclopts.App(name="session", help="Production sessions.")
+app.command(session)
+
+
+@session.command(name="erase")
+def erase_session(
+    session_id: str,
+    *,
+    company: Annotated[str, Parameter(help="The company's id.")],
+    data: Data = None,
+) -> None:
+    """Erase what was written in a session about people: notes, number plate, driver. Units and totals stay."""
+    from hydrobit.audit.service import OPERATOR
+    from hydrobit.sessions import service
+
+    with opened(settings(data=data)) as store:
+        number = company_number(store, company)
+        store.overwrite_erased()
+        erased = store.write(service.erase_texts, number, OPERATOR, checked_id(session_id), now(), os.urandom)
+    print(f"erased {erased} texts of session {session_id}")
