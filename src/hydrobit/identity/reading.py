@@ -61,7 +61,7 @@ def _user_id(text: str) -> str:
         raise fields.invalid("userId", e) from e
     if not exact or exact != exact.strip():
         raise fields.invalid("userId", "must be a text without white space around it")
-    if exact in (OPERATOR, SYSTEM) or exact.startswith(KEY_PREFIX):
+    if exact.casefold() in (OPERATOR, SYSTEM) or exact.casefold().startswith(KEY_PREFIX):
         raise fields.invalid("userId", f"must not be {OPERATOR} or {SYSTEM}, nor begin with {KEY_PREFIX}")
     return exact
 

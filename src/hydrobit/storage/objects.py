@@ -22,6 +22,9 @@ Ts = TypeVarTuple("Ts")
 CHUNK_BYTES = 256 * 1024
 KEY_BYTES = 32
 PATH = "/objects"
+UNFINISHED = "*#*"
+"""What the folder's store calls a file until it is whole. The one server of a folder makes none before it opens it, so
+those that are there then were left by one that was killed."""
 
 
 class Objects:
@@ -94,6 +97,8 @@ def open_objects(url: str, folder: Path, key_file: Path, public_url: str, link_s
         except (BaseError, ValueError) as e:
             raise SettingError(f"HYDROBIT_OBJECTS_URL is {url!r}, which cannot be used: {e}") from e
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for unfinished in folder.rglob(UNFINISHED):
+        unfinished.unlink()
     return Objects(LocalStore(folder), folder, key, public_url, link_s)
 
 

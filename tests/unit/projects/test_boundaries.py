@@ -93,12 +93,19 @@ FLAT = [[-99.134, 19.432], [-99.133, 19.432], [-99.132, 19.432], [-99.134, 19.43
         (polygon([SQUARE[0]] * 10_001), "at most 10000 points"),
         (polygon(*[SQUARE] * 2_001), "at most 10000 points"),
         (polygon(SQUARE) | {"crs": {"properties": {"name": "urn:ogc:def:crs:EPSG::32614"}}}, "WGS 84"),
+        (polygon(SQUARE) | {"crs": {"name": "EPSG:32614 4326"}}, "WGS 84"),
+        (polygon([[179, 10], [-179, 10], [-179, 11], [179, 11], [179, 10]]), "crosses the 180th meridian"),
     ],
 )
 def test_what_is_no_boundary_is_refused_with_a_sentence(geometry: object, said: str) -> None:
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - the sentence is looked at below
         boundaries.read(geometry)
     assert said in str(refused.value)
+
+
+def test_an_area_on_both_sides_of_the_180th_meridian_is_taken_in_two_parts() -> None:
+    parts = [[[[west, 10], [west + 1, 10], [west + 1, 11], [west, 11], [west, 10]]] for west in (179, -180)]
+    assert boundaries.read({"type": "MultiPolygon", "coordinates": parts})
 
 
 def test_the_usual_name_of_wgs84_is_taken() -> None:

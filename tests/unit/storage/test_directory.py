@@ -140,6 +140,15 @@ def in_a_folder(house: embedded.House) -> Iterator[Context]:
         kept.stop()
 
 
+def test_what_a_killed_server_left_half_written_is_gone_at_the_next_start(tmp_path: Path) -> None:
+    folder = tmp_path / "objects" / "1" / "ab"
+    folder.mkdir(parents=True)
+    (folder / "abcdef-00#1").write_bytes(b"half of it")
+    (folder / "abcdef-00").write_bytes(b"whole")
+    open_objects("", tmp_path / "objects", tmp_path / "keys" / "links.key", "", 3_600).stop()
+    assert [path.name for path in folder.iterdir()] == ["abcdef-00"]
+
+
 async def kept_object(context: Context, content: bytes, *, named: bool) -> str:
     """Keeps an object and returns its place."""
     digest = await objects.keep(context, ADMIN.company, content, "image/jpeg", context.clock.now())
