@@ -10,12 +10,12 @@ from cyclopts import Parameter
 
 from hydrobit.cli import app
 from hydrobit.cli.common import Data, company_number, now, opened, settings
-from hydrobit.errors import Refused, StoreError
 from hydrobit.kit.amounts import amount_text
 from hydrobit.ledger.entry import Source
 from hydrobit.records import explain, showing
 from hydrobit.records.explain import Day, Line
 from hydrobit.storage.sqlite import SqliteStore
+from hydrobit.wire import fields
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,7 +34,7 @@ def explain_day(
     as_json: Annotated[bool, Parameter(name="--json", help="One JSON object, as the operation answers.")] = False,
 ) -> None:
     """List every record, void and held count behind a worker's total of a day."""
-    chosen = explain.read_day(day)
+    chosen = fields.day(day, "day")
     with opened(settings(data=data)) as store:
         found = whole_day(store, company_number(store, company), worker, chosen)
     if as_json:
@@ -44,15 +44,12 @@ def explain_day(
 
 
 def whole_day(store: SqliteStore, company: int, worker: str, day: str) -> Day:
-    """All lines of a day, read page by page. Raises StoreError for a worker of whom nothing is known."""
-    try:
-        page = store.read(explain.explain_day, company, worker, day, explain.START, explain.PAGE_MAX)
-        lines = [*page.lines]
-        while page.next is not None:
-            page = store.read(explain.explain_day, company, worker, day, page.next, explain.PAGE_MAX)
-            lines += page.lines
-    except Refused as e:
-        raise StoreError(e.detail) from e
+    """All lines of a day, read page by page. Raises Refused for a worker of whom nothing is known."""
+    page = store.read(explain.explain_day, company, worker, day, explain.START, explain.PAGE_MAX)
+    lines = [*page.lines]
+    while page.next is not None:
+        page = store.read(explain.explain_day, company, worker, day, page.next, explain.PAGE_MAX)
+        lines += page.lines
     return msgspec.structs.replace(page, lines=tuple(lines))
 
 

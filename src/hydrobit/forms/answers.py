@@ -155,7 +155,7 @@ def _boolean(sent: _Sent) -> bool:
 
 def _date(sent: _Sent) -> str | None:
     text = _text(sent)
-    return None if text is None else reading.day(text, sent.path)
+    return None if text is None else fields.day(text, sent.path)
 
 
 def _datetime(sent: _Sent) -> str | None:

@@ -9,7 +9,7 @@ from hydrobit.errors import Code, Refused
 from hydrobit.forms import definition, positions
 from hydrobit.forms.definition import Definition
 from hydrobit.forms.positions import Position
-from hydrobit.kit import canonical, instants
+from hydrobit.kit import canonical
 from hydrobit.kit.amounts import read_amount
 from hydrobit.kit.instants import HOUR_MS
 from hydrobit.objects import data_urls
@@ -114,22 +114,12 @@ def require_change(wanted: Definition | None, disabled: bool | None) -> None:
 def wish(body: TaskInput) -> Wish:
     """Raises Refused naming the field."""
     due_day = fields.optional_text(body.dueDay, "dueDay")
-    if due_day is not None:
-        due_day = day(due_day, "dueDay")
     return Wish(
         user_id=fields.text(body.userId, "userId", USER_ID_LENGTH_MAX),
         title=fields.optional_text(body.title, "title"),
-        due_day=due_day,
+        due_day=None if due_day is None else fields.day(due_day, "dueDay"),
         task_id=fields.optional_text(body.taskId, "taskId"),
     )
-
-
-def day(text: str, field: str) -> str:
-    """A calendar day. Raises Refused."""
-    try:
-        return instants.read_day(text.strip())
-    except ValueError as e:
-        raise fields.invalid(field, e) from e
 
 
 def path_of(field: str) -> str:

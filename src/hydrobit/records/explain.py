@@ -10,7 +10,6 @@ from enum import StrEnum
 import msgspec
 
 from hydrobit.errors import Code, Refused
-from hydrobit.kit import instants
 from hydrobit.kit.amounts import amount_text
 from hydrobit.ledger import store as ledger
 from hydrobit.ledger.entry import Entry, Kind
@@ -126,14 +125,6 @@ def summary(totals: Totals) -> str:
         held = f"{_some(totals.held, 'record')} with {amount_text(totals.held_units)} units"
         sentences.append(f"Not in the sum: {held} that came after the close and {are} held.")
     return " ".join(sentences)
-
-
-def read_day(text: str) -> str:
-    """A day such as `2025-10-19`. Raises Refused naming the parameter."""
-    try:
-        return instants.read_day(text)
-    except ValueError as e:
-        raise fields.invalid("day", e) from e
 
 
 def read_place(text: str) -> Place:

@@ -117,7 +117,7 @@ async def check_key(context: Context, call: Call) -> Reply:
 async def explain_worker_day(context: Context, call: Call) -> Reply:
     after, length = call.query.get("after"), call.query.get("limit", 100)
     place = explain.START if after is None else explain.read_place(after)
-    worker, day = call.path["worker"], explain.read_day(call.path["day"])
+    worker, day = call.path["worker"], fields.day(call.path["day"], "day")
     found = await context.engine.read(explain.explain_day, call.caller.company, worker, day, place, length)
     return Reply(200, ExplainedDayEnvelope(data=showing.explained(found, call.now)))
 

@@ -203,12 +203,7 @@ def _workers(sums: tuple[WorkerSum, ...]) -> list[WorkerUnits]:
 
 def _day(call: Call) -> str | None:
     day = call.query.get("day")
-    if day is None:
-        return None
-    try:
-        return instants.read_day(day)
-    except ValueError as e:
-        raise fields.invalid("day", e) from e
+    return None if day is None else fields.day(day, "day")
 
 
 TAG = "Production Sessions"

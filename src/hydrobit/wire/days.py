@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
-from hydrobit.kit import instants
 from hydrobit.wire import fields
 from hydrobit.wire.fields import said
 
@@ -23,7 +22,7 @@ class DayRange(Struct, kw_only=True):
 
 def span(query: Mapping[str, Any]) -> DayRange:
     """The days of `startTime` and `endTime`, which the row requires. Raises Refused naming the parameter."""
-    first, last = _day(query, "startTime"), _day(query, "endTime")
+    first, last = fields.day(query["startTime"], "startTime"), fields.day(query["endTime"], "endTime")
     if last < first:
         raise fields.invalid("endTime", f"{last} lies before startTime {first}")
     days = (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
@@ -39,10 +38,3 @@ def slices(span: DayRange, length: int) -> Iterator[DayRange]:
         end = min(first + timedelta(days=length - 1), last)
         yield DayRange(startTime=first.isoformat(), endTime=end.isoformat())
         first = end + timedelta(days=1)
-
-
-def _day(query: Mapping[str, Any], name: str) -> str:
-    try:
-        return instants.read_day(query[name])
-    except ValueError as e:
-        raise fields.invalid(name, e) from e

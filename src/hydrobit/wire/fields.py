@@ -181,6 +181,14 @@ def instant(value: str, field: str) -> int:
         raise invalid(field, e) from e
 
 
+def day(value: str, field: str) -> str:
+    """A calendar day such as `2025-10-19`. Raises Refused."""
+    try:
+        return instants.read_day(value)
+    except ValueError as e:
+        raise invalid(field, e) from e
+
+
 def clock_ahead(field: str, ahead_hours_max: int, now: int) -> Refused:
     """The refusal of an instant that the server's clock will not reach for hours."""
     return Refused(

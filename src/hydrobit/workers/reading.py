@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from hydrobit.errors import Code, Refused
-from hydrobit.kit import instants
 from hydrobit.wire import fields
 from hydrobit.wire.workers import RATE_MAX, SKILLS_LENGTH_MAX, TemplateChange, Worker, WorkerChange, WorkerInput
 from hydrobit.workers.template import Kind
@@ -99,10 +98,7 @@ def template_options(body: TemplateChange) -> dict[Kind, list[str]]:
 def _day(text: str, field: str) -> str:
     if not text.strip():
         raise fields.missing(field)
-    try:
-        day = instants.read_day(text.strip())
-    except ValueError as e:
-        raise fields.invalid(field, e) from e
+    day = fields.day(text.strip(), field)
     if not EARLIEST_DAY <= day <= LATEST_DAY:
         raise fields.invalid(field, "must lie between the years 1900 and 2200")
     return day
@@ -128,9 +124,5 @@ def _rate(raw: msgspec.Raw) -> int | None:
 
 def _skills(skills: Sequence[str]) -> tuple[str, ...]:
     if len(skills) > SKILLS_LENGTH_MAX:
-        raise _too_many_skills()
+        raise fields.invalid("skills", f"may have at most {SKILLS_LENGTH_MAX} elements")
     return tuple(fields.text(skill, "skills") for skill in skills if skill.strip())
-
-
-def _too_many_skills() -> Refused:
-    return fields.invalid("skills", f"may have at most {SKILLS_LENGTH_MAX} elements")
