@@ -318,7 +318,7 @@ def test_sectors_of_another_project_and_disabled_ones_are_named(admin: Caller) -
     change(admin, "proj_three/sectors/lot_off", disabled=True)
     answer = send_file(admin, feature("lot_fine"), feature("sector_001"), feature("lot_off"), project_id="proj_three")
     said = refusal(answer, 409, "id_taken")["error"]
-    assert "sector_001 (of proj_123), lot_off (disabled)" in said
+    assert "sector_001 (of proj_123); lot_off (disabled)" in said
     assert sectors(admin, "proj_three") == {}
 
 

@@ -15,7 +15,7 @@ from hydrobit.errors import Code, Refused
 from hydrobit.kit import canonical, texts
 from hydrobit.kit.amounts import MILLION, amount_text, read_amount
 from hydrobit.operation import Role
-from hydrobit.wire.fields import NOTHING
+from hydrobit.wire.fields import NOTHING, faults
 
 FIELDS_MAX = 300
 OPTIONS_MAX = 1_000
@@ -29,8 +29,6 @@ TEXT_LENGTH_MAX = 2_000
 NUMBER_MAX = 1_000_000_000_000
 """Numbers lie between this and its negative: in millionths they fit 64 bits."""
 SCALE_USUAL, SCALE_MAX = 5, 1_000
-NAMED_MAX = 50
-"""So many faults are named in one refusal."""
 
 TASKS = "tasks"
 """The subtype of forms that are filled in on request."""
@@ -130,9 +128,8 @@ class _Reader:
         """Raises Refused when there was a fault."""
         if not self._faults:
             return
-        told = "; ".join(f"{path} {sentence}" for path, sentence in self._faults[:NAMED_MAX])
-        more = f"; and {len(self._faults) - NAMED_MAX} more" if len(self._faults) > NAMED_MAX else ""
-        raise Refused(Code.invalid_value, f"{told}{more}.", field=self._faults[0][0])
+        told = faults([f"{path} {sentence}" for path, sentence in self._faults])
+        raise Refused(Code.invalid_value, f"{told}.", field=self._faults[0][0])
 
     def definition(self, given: object, form_id: str | None) -> Definition | None:
         members = self._members(given, "definition", ("_id", "name", "type", "subtype", "roles", "fields"))

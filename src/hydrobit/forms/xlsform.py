@@ -12,9 +12,8 @@ from typing import Any
 from hydrobit.errors import Code, Refused
 from hydrobit.forms import constraints, workbook
 from hydrobit.forms.workbook import FIELD, Sheet
+from hydrobit.wire.fields import faults
 
-NAMED_MAX = 50
-"""So many faults are named in one refusal."""
 DEFAULT_TYPE = "inspection"
 ROW, TYPE, SUBTYPE, SCALE = "hydrobit_row", "hydrobit_type", "hydrobit_subtype", "hydrobit_scale"
 SEVERITY_MAX = 100
@@ -298,6 +297,5 @@ def _row(node: dict[str, Any]) -> str:
     return str(node.get(ROW) or f"of {node.get('name')}")
 
 
-def _refused(faults: list[str]) -> Refused:
-    more = f"; and {len(faults) - NAMED_MAX} more" if len(faults) > NAMED_MAX else ""
-    return Refused(Code.invalid_value, f"The form cannot be kept: {'; '.join(faults[:NAMED_MAX])}{more}.", field=FIELD)
+def _refused(found: list[str]) -> Refused:
+    return Refused(Code.invalid_value, f"The form cannot be kept: {faults(found)}.", field=FIELD)

@@ -20,8 +20,6 @@ from hydrobit.wire import fields
 FIELD = "geojson"
 FEATURES_MAX = 1_000
 """A longer file would hold the one writer for too long; counts wait behind it."""
-NAMED_MAX = 50
-"""So many bad features are named in one refusal."""
 
 
 class Feature(msgspec.Struct, frozen=True):
@@ -136,16 +134,15 @@ def _refuse_taken(project_id: str, stored: list[Sector]) -> None:
     elsewhere = [f"{one.sector_id} (of {one.project_id})" for one in stored if one.project_id != project_id]
     disabled = [f"{one.sector_id} (disabled)" for one in stored if one.project_id == project_id and one.disabled]
     if elsewhere or disabled:
-        named = ", ".join([*elsewhere, *disabled][:NAMED_MAX])
+        named = fields.faults([*elsewhere, *disabled])
         raise Refused(Code.id_taken, f"These sectors are there already and cannot be changed so: {named}.")
 
 
 def _refuse(faults: list[str], count: int) -> None:
     if not faults:
         return
-    more = f"; and {len(faults) - NAMED_MAX} more" if len(faults) > NAMED_MAX else ""
-    named = "; ".join(faults[:NAMED_MAX])
-    raise Refused(Code.invalid_value, f"Nothing of the {count} features was stored. {named}{more}.", field=FIELD)
+    named = fields.faults(faults)
+    raise Refused(Code.invalid_value, f"Nothing of the {count} features was stored. {named}.", field=FIELD)
 
 
 def _called(one: object) -> str:

@@ -7,6 +7,7 @@ What the derived documents say of a field stands beside it as `Meta`; it checks 
 members of its JSON schema that no single field can say.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -23,6 +24,8 @@ WORKER_ID_LENGTH_MAX = 64
 REMEMBERED_MAX = 32_768
 """Cleaned texts that come again and again are remembered, so many of each kind."""
 OBJECT_DEPTH_MAX = 16
+FAULTS_NAMED_MAX = 50
+"""So many faults of a file or a definition are named in one refusal."""
 
 SHAPE = "shape"
 PROMISED = "x-promised"
@@ -97,6 +100,12 @@ def invalid(field: str, sentence: object, **extra: object) -> Refused:
 def missing(field: str) -> Refused:
     """The refusal of a field that was left out, null or blank."""
     return Refused(Code.missing_field, f"{field} is required.", field=field)
+
+
+def faults(sentences: Sequence[str]) -> str:
+    """Many faults in one sentence; of a great many, how many more there are."""
+    more = len(sentences) - FAULTS_NAMED_MAX
+    return "; ".join(sentences[:FAULTS_NAMED_MAX]) + (f"; and {more} more" if more > 0 else "")
 
 
 def text(value: str, field: str, length_max: int = NAME_LENGTH_MAX) -> str:

@@ -7,13 +7,11 @@ import msgspec
 from hydrobit.errors import Code, Duplicate, Refused
 from hydrobit.ledger import store as ledger
 from hydrobit.storage.engine import Transaction
+from hydrobit.wire import fields
 from hydrobit.workers import crew, service, template
 from hydrobit.workers.crew import BadLine, Crew, Member
 from hydrobit.workers.service import Entries, Hiring, Newcomer, Numbers
 from hydrobit.workers.template import Template
-
-NAMED_MAX = 50
-"""So many bad lines are named in one refusal; a dry run names all."""
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -105,6 +103,6 @@ def _bad(member: Member, wanted: Crew, refused: Refused) -> BadLine:
 
 
 def _refused(bad: list[BadLine]) -> Refused:
-    more = f"; and {len(bad) - NAMED_MAX} more" if len(bad) > NAMED_MAX else ""
-    named = "; ".join(map(told, bad[:NAMED_MAX]))
-    return Refused(Code.invalid_value, f"Nothing was stored. {named}{more}.", field=crew.FIELD)
+    """Where not all fit in, a dry run names them."""
+    named = fields.faults(list(map(told, bad)))
+    return Refused(Code.invalid_value, f"Nothing was stored. {named}.", field=crew.FIELD)
