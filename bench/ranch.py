@@ -151,4 +151,5 @@ def _ring(west: float, south: float) -> list[list[float]]:
 
 def _place(tx: Transaction, spots: list[tuple[float, float]]) -> int:
     """How many of the points lie in a sector."""
-    return sum(places.locate(tx, COMPANY, *spot).sector_id is not None for spot in spots)
+    covering = (places.covering(tx, COMPANY, *spot) for spot in spots)
+    return sum(any(place.sector_id is not None for place in found) for found in covering)

@@ -46,25 +46,12 @@ class PlaceIndex:
         shapely.prepare(self._areas)
         self._lock = Lock()  # GEOS builds parts of a prepared area when it is first asked
 
-    def place(self, longitude: float, latitude: float) -> Place:
-        """The first place that covers the point, in the order sectors, projects, each from small to large."""
-        return next(iter(self._covering(longitude, latitude, 1)), NOWHERE)
-
     def covering(self, longitude: float, latitude: float) -> list[Place]:
-        """Every place that covers the point, in the same order."""
-        return self._covering(longitude, latitude, len(self._places))
-
-    def _covering(self, longitude: float, latitude: float, most: int) -> list[Place]:
+        """Every place that covers the point: sectors, then projects, each from small to large."""
         point = self._point(longitude, latitude)
-        covering: list[Place] = []
         with self._lock:
             found: list[int] = self._tree.query(point).tolist()
-            for number in sorted(found):
-                if self._areas[number].covers(point):
-                    covering.append(self._places[number])
-                    if len(covering) == most:
-                        break
-        return covering
+            return [self._places[number] for number in sorted(found) if self._areas[number].covers(point)]
 
 
 class Places:
@@ -80,19 +67,10 @@ class Places:
         """How many companies are remembered."""
         return len(self._indexes)
 
-    def locate(self, tx: Transaction, company: int, longitude: float, latitude: float) -> Place:
-        """Where a point lies, in degrees WGS 84. It reads only, and may run in any thread and again."""
-        index = self._index_of(tx, company)
-        return NOWHERE if index is None else index.place(longitude, latitude)
-
     def covering(self, tx: Transaction, company: int, longitude: float, latitude: float) -> list[Place]:
-        """Every place that a point lies in, the first as `locate` tells it."""
-        index = self._index_of(tx, company)
-        return [] if index is None else index.covering(longitude, latitude)
-
-    def _index_of(self, tx: Transaction, company: int) -> PlaceIndex | None:
+        """Every place that a point lies in. It reads only, and may run in any thread and again."""
         stamp = store.places_stamp(tx, company)
-        return None if stamp is None else self._index(tx, company, stamp)
+        return [] if stamp is None else self._index(tx, company, stamp).covering(longitude, latitude)
 
     def _index(self, tx: Transaction, company: int, stamp: bytes) -> PlaceIndex:
         with self._lock:
@@ -119,16 +97,12 @@ class Places:
 _PLACES = Places()
 
 
-def locate(tx: Transaction, company: int, longitude: float, latitude: float) -> Place:
-    """Where a point lies, in degrees WGS 84, by the boundaries that the transaction sees.
-
-    A point on a boundary is inside; the smallest sector that covers it wins, and where none does the smallest project.
-    """
-    return _PLACES.locate(tx, company, longitude, latitude)
-
-
 def covering(tx: Transaction, company: int, longitude: float, latitude: float) -> list[Place]:
-    """Every place that a point lies in: sectors, then projects, each from small to large."""
+    """Every place that a point lies in, in degrees WGS 84, by the boundaries that the transaction sees.
+
+    A point on a boundary is inside. Sectors come first, then projects, each from small to large; so the first is where
+    the point belongs.
+    """
     return _PLACES.covering(tx, company, longitude, latitude)
 
 

@@ -45,7 +45,8 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 
 def at(store: SqliteStore, point: tuple[float, float], company: int = ADMIN.company) -> Place:
-    return store.read(places.locate, company, *point)
+    """Where a point belongs: the first place that covers it."""
+    return next(iter(store.read(places.covering, company, *point)), NOWHERE)
 
 
 def disable(store: SqliteStore, sector_id: str, disabled: bool = True) -> None:
@@ -121,7 +122,7 @@ def test_a_change_that_is_taken_back_leaves_no_index(store: SqliteStore) -> None
 
     def change_and_fail(tx: Transaction) -> None:
         service.change_sector(tx, AUTHOR, demo.PROJECT, "sector_001", {"disabled": True})
-        assert places.locate(tx, ADMIN.company, *IN_LOT_1) == Place(demo.PROJECT, None)
+        assert places.covering(tx, ADMIN.company, *IN_LOT_1) == [Place(demo.PROJECT, None)]
         raise TakenBackError
 
     with pytest.raises(TakenBackError):
@@ -136,6 +137,6 @@ def test_the_memory_is_bounded_and_the_answers_stay_right(store: SqliteStore, li
     store.write(service.add_project, neighbours, there)
     bounded = Places(**limits)
     for _ in range(3):
-        assert store.read(bounded.locate, ADMIN.company, *IN_LOT_1) == LOT_1
-        assert store.read(bounded.locate, NEIGHBOUR.company, *IN_LOT_1) == Place("p", None)
+        assert store.read(bounded.covering, ADMIN.company, *IN_LOT_1) == [LOT_1, Place(demo.PROJECT, None)]
+        assert store.read(bounded.covering, NEIGHBOUR.company, *IN_LOT_1) == [Place("p", None)]
         assert bounded.length == 1
