@@ -44,7 +44,7 @@ class Form:
 
     @property
     def record_id(self) -> str:
-        return f"rec_{self.company:04x}{self.number:012x}"
+        return f"form_rec_{self.company:04x}{self.number:012x}"
 
     @property
     def received_at(self) -> int:

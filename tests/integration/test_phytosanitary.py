@@ -137,7 +137,7 @@ def test_the_company_s_records_are_single_observations(server: RunningServer, ad
                 "longitude": LONGITUDE,
                 "responses": [
                     {
-                        "response_id": f"resp_{first.record_id[4:]}_0",
+                        "response_id": f"resp_{first.record_id.removeprefix('form_rec_')}_0",
                         "variable_name": "aphids",
                         "variable_type": "pest",
                         "name": "Aphids",
@@ -145,7 +145,7 @@ def test_the_company_s_records_are_single_observations(server: RunningServer, ad
                         "severity": 3,
                     },
                     {
-                        "response_id": f"resp_{first.record_id[4:]}_1",
+                        "response_id": f"resp_{first.record_id.removeprefix('form_rec_')}_1",
                         "variable_name": "botrytis",
                         "variable_type": "pest",
                         "name": "Botrytis",
@@ -160,7 +160,7 @@ def test_the_company_s_records_are_single_observations(server: RunningServer, ad
                 "user_id": "user_long_gone",
                 "responses": [
                     {
-                        "response_id": f"resp_{bare.record_id[4:]}_0",
+                        "response_id": f"resp_{bare.record_id.removeprefix('form_rec_')}_0",
                         "variable_name": "aphids",
                         "variable_type": "pest",
                         "name": "Aphids",

@@ -162,7 +162,7 @@ def _record(
 
 def _response(record: FormRecord, observation: Observation) -> PhytoResponse:
     return PhytoResponse(
-        response_id=f"resp_{record.record_id.removeprefix('rec_')}_{observation.answer_no}",
+        response_id=f"resp_{record.record_id.removeprefix('form_rec_')}_{observation.answer_no}",
         variable_name=observation.variable,
         variable_type="pest",
         name=observation.name,
