@@ -1,4 +1,4 @@
-"""The rules of company keys, as units: add, list, revoke. Each change writes its line of the audit log."""
+"""The rules of company keys, as units: add, revoke. Each change writes its line of the audit log."""
 
 from collections.abc import Callable
 from typing import Any

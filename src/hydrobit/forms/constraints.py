@@ -4,9 +4,10 @@ import math
 import re
 from decimal import Decimal
 
+from hydrobit.forms.definition import TEXT_LENGTH_MAX
+
 Bounds = dict[str, int | float]
 
-LENGTH_MAX = 1_000
 _NUMBER = r"-?\d{1,15}(?:\.\d{1,6})?"
 _SIGN = r"(<=|>=|<|>)"
 _VALUE_FIRST = re.compile(rf"\.\s*{_SIGN}\s*({_NUMBER})", re.ASCII)
@@ -44,8 +45,8 @@ def of_text(expression: str) -> Bounds:
         if match is None:
             raise ValueError(f"{part!r} cannot be kept; a text may only be held to string-length(.) <= number")
         lengths.append(int(match[2]) - (match[1] == "<"))
-    if not 1 <= min(lengths) <= LENGTH_MAX:
-        raise ValueError(f"a text's greatest length must lie between 1 and {LENGTH_MAX}")
+    if not 1 <= min(lengths) <= TEXT_LENGTH_MAX:
+        raise ValueError(f"a text's greatest length must lie between 1 and {TEXT_LENGTH_MAX}")
     return {"lengthMax": min(lengths)}
 
 

@@ -36,9 +36,9 @@ TYPES = (
     *("text", "number", "integer", "boolean", "date", "datetime", "choice", "multichoice"),
     *("photo", "audio", "signature", "location", "pest"),
 )
-MEDIA = frozenset({"photo", "audio", "signature"})
 ROLES = tuple(sorted(role.value for role in Role))
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+FIELD_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+FIELD_NAME_TOLD = "must have 1 to 64 of the characters A-Z a-z 0-9 _ . -"
 _COMMON = ("name", "label", "type", "required", "hint")
 _OWN = {
     "text": ("lengthMax",),
@@ -182,8 +182,8 @@ class _Reader:
         if members_or_none is None:
             return None
         name = members.get("name")
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            self.fault(f"{path}.name", "must have 1 to 64 of the characters A-Z a-z 0-9 _ . -")
+        if not isinstance(name, str) or not FIELD_NAME.fullmatch(name):
+            self.fault(f"{path}.name", FIELD_NAME_TOLD)
             return None
         required = members.get("required")
         if required is not None and not isinstance(required, bool):

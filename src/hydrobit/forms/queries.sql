@@ -1,6 +1,6 @@
 -- name: form
 -- A form in a version of it; without one, in its present version.
-select f.form_id, v.version, f.version, f.created_at, f.disabled_at, v.definition
+select f.form_id, v.version, f.created_at, f.disabled_at, v.definition
 from form as f
 join form_version as v on v.company = f.company and v.form_id = f.form_id
     and v.version = coalesce(cast(:version as integer), f.version)
@@ -11,7 +11,7 @@ select version from form where company = :company and form_id = :form_id
 
 -- name: forms
 -- Every form in its present version, disabled ones too.
-select f.form_id, v.version, f.version, f.created_at, f.disabled_at, v.definition
+select f.form_id, v.version, f.created_at, f.disabled_at, v.definition
 from form as f
 join form_version as v on v.company = f.company and v.form_id = f.form_id and v.version = f.version
 where f.company = :company

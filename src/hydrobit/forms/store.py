@@ -17,11 +17,10 @@ PENDING_MAX = 500
 
 
 class Form(msgspec.Struct, frozen=True):
-    """A form in one of its versions; `present` is the number of its present one."""
+    """A form in one of its versions."""
 
     form_id: str
     version: int
-    present: int
     created_at: int
     disabled_at: int | None
     definition: Definition
@@ -210,8 +209,8 @@ def _add_version(tx: Transaction, company: int, wanted: Definition, version: int
 
 
 def _form(row: Row) -> Form:
-    form_id, version, present, created_at, disabled_at, text = row
-    return Form(form_id, version, present, created_at, disabled_at, definition.stored(text))
+    form_id, version, created_at, disabled_at, text = row
+    return Form(form_id, version, created_at, disabled_at, definition.stored(text))
 
 
 def _record(row: Row) -> Record:

@@ -5,21 +5,19 @@ languages. What comes out is turned into our definition here. What a form of our
 it out would change what may be answered, with its row and column; else it is passed over, with a sentence.
 """
 
-import re
 from collections import defaultdict
 from typing import Any
 
 from hydrobit.errors import Code, Refused
 from hydrobit.forms import constraints, workbook
+from hydrobit.forms.definition import FIELD_NAME, FIELD_NAME_TOLD, SCALE_MAX
 from hydrobit.forms.workbook import FIELD, Sheet
 from hydrobit.wire.fields import faults
 
 DEFAULT_TYPE = "inspection"
 ROW, TYPE, SUBTYPE, SCALE = "hydrobit_row", "hydrobit_type", "hydrobit_subtype", "hydrobit_scale"
-SEVERITY_MAX = 100
 
 _SHEETS = ("survey", "choices", "settings", "external_choices", "entities")
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _LABEL_ROWS = "reserved_name_for_field_list_labels_"
 _TYPES = {
     "text": "text",
@@ -172,8 +170,8 @@ class _Reading:
 
     def _name(self, node: dict[str, Any]) -> str:
         name = str(node.get("name", ""))
-        if not _NAME.fullmatch(name):
-            self._fault(node, "name", f"{name[:80]!r} must have 1 to 64 of the characters A-Z a-z 0-9 _ - .")
+        if not FIELD_NAME.fullmatch(name):
+            self._fault(node, "name", f"{name[:80]!r} {FIELD_NAME_TOLD}")
         elif name in self._rows:
             self._fault(
                 node, "name", f"{name!r} stands in row {self._rows[name]} too; groups are left out, so rename it"
@@ -233,8 +231,8 @@ class _Reading:
 
     def _scale(self, node: dict[str, Any]) -> int:
         said = str(node[SCALE])
-        if not (said.isascii() and said.isdigit() and 1 <= int(said) <= SEVERITY_MAX):
-            self._fault(node, SCALE, f"{said[:80]!r} must be a whole number from 1 to {SEVERITY_MAX}")
+        if not (said.isascii() and said.isdigit() and 1 <= int(said) <= SCALE_MAX):
+            self._fault(node, SCALE, f"{said[:80]!r} must be a whole number from 1 to {SCALE_MAX}")
             return 1
         return int(said)
 

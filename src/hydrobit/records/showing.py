@@ -48,7 +48,7 @@ def _session(session: Session, totals: Totals, now: int) -> ExplainedSession:
         timezone=session.timezone,
         openedBy=session.opened_by,
         closedAt=UNSET if closed_at is None else write_instant(closed_at),
-        closedReason=UNSET if closed_at is None else session.closed_reason or "expired",  # type: ignore[arg-type]
+        closedReason=UNSET if closed_at is None else session.shown_closed_reason,  # type: ignore[arg-type]
     )
 
 

@@ -114,7 +114,7 @@ def test_a_count_of_a_pest_is_marked_by_a_column_of_its_own() -> None:
     assert found == {"name": "aphids", "label": "Aphids", "type": "pest", "scale": 4, "minimum": 0}
 
 
-@pytest.mark.parametrize("scale", ["0", "2.5", "101", "five"])
+@pytest.mark.parametrize("scale", ["0", "2.5", "1001", "five"])
 def test_a_scale_is_a_small_whole_number(scale: str) -> None:
     columns = ("type", "name", "label", "hydrobit_type", "hydrobit_scale")
     told = refusal(survey(["integer", "aphids", "Aphids", "pest", scale], columns=columns))

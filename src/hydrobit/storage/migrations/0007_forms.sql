@@ -67,7 +67,6 @@ create table form_record (
 create unique index form_record_public on form_record (company, record_id);
 create unique index form_record_event on form_record (company, client_event_id) where client_event_id is not null;
 create index form_record_of_form on form_record (company, form_id, record_no);
-create index form_record_day on form_record (company, form_id, day);
 
 -- Each answer to a field of type pest, so that crop health is a sum over rows. `name` is the field's label as it was.
 -- `value` (how many were seen), `severity` and `scale` (the scale's top) are in millionths.
