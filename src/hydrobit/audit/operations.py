@@ -1,12 +1,11 @@
 """The row of the audit log."""
 
-import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Raw, UnsetType
 
 from hydrobit.audit import store
 from hydrobit.audit.store import Change
 from hydrobit.kit.instants import write_instant
-from hydrobit.operation import ADMINS, LIMIT_QUERY, Call, Context, Http, Operation, Parameter, Repeat, Reply
+from hydrobit.operation import ADMINS, LIMIT_QUERY, PAGE_SIZE, Call, Context, Http, Operation, Parameter, Repeat, Reply
 from hydrobit.wire.audit import AuditEntry, AuditPage, AuditPageEnvelope
 
 NUMBER_MAX = 999_999_999
@@ -14,7 +13,7 @@ NUMBER_MAX = 999_999_999
 
 
 async def list_audit(context: Context, call: Call) -> Reply:
-    before, length = call.query.get("before", NUMBER_MAX), call.query.get("limit", 25)
+    before, length = call.query.get("before", NUMBER_MAX), call.query.get("limit", PAGE_SIZE)
     found = await context.engine.read(store.page, call.caller.company, before, length)
     reads_on = len(found) == length and found[-1].audit_no > 1
     page = AuditPage(items=list(map(_entry, found)), next=found[-1].audit_no if reads_on else UNSET)
@@ -28,9 +27,14 @@ def _entry(change: Change) -> AuditEntry:
         actor=change.actor,
         action=change.action,
         subject=change.subject,
-        before=UNSET if change.before is None else msgspec.json.decode(change.before),
-        after=UNSET if change.after is None else msgspec.json.decode(change.after),
+        before=_said(change.before),
+        after=_said(change.after),
     )
+
+
+def _said(text: str | None) -> Raw | UnsetType:
+    """As it is stored: a boundary may be long, and a page has many lines."""
+    return UNSET if text is None else Raw(text.encode())
 
 
 OPERATIONS = (

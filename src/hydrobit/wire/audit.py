@@ -1,10 +1,14 @@
 """Shapes of the audit log."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from hydrobit.wire.fields import Instant, Success, said
+
+
+def _object(description: str) -> Meta:
+    return Meta(extra_json_schema={"description": description, "type": "object"})
 
 
 class AuditEntry(Struct, kw_only=True):
@@ -15,8 +19,8 @@ class AuditEntry(Struct, kw_only=True):
     actor: Annotated[str, said("Who did it; `operator` at the command line.", example="user_123456789")]
     action: Annotated[str, said("What was done.", example="user.change")]
     subject: Annotated[str, said("The id of what was changed.", example="user_987654321")]
-    before: Annotated[dict[str, Any], Meta(description="Left out where there was nothing.")] | UnsetType = UNSET
-    after: Annotated[dict[str, Any], Meta(description="Left out where there is nothing.")] | UnsetType = UNSET
+    before: Annotated[Raw, _object("Left out where there was nothing.")] | UnsetType = UNSET
+    after: Annotated[Raw, _object("Left out where there is nothing.")] | UnsetType = UNSET
 
 
 class AuditPage(Struct, kw_only=True):
