@@ -18,6 +18,7 @@ from bench.errors import BenchError
 from bench.report import Sample
 from bench.wrk import USER
 from hydrobit import app
+from hydrobit.audit.service import Author
 from hydrobit.demo import company as demo
 from hydrobit.kit.clock import SystemClock
 from hydrobit.kit.folding import fold
@@ -134,7 +135,7 @@ def _name(number: int) -> str:
 
 
 def _add_sectors(tx: Transaction, west: float, south: float) -> None:
-    author = service.Author(COMPANY, USER, 0, os.urandom)
+    author = Author(COMPANY, USER, 0, os.urandom)
     for number in range(SECTORS):
         row, column = divmod(number, SECTORS_IN_A_ROW)
         area = {"type": "Polygon", "coordinates": [_ring(west + column * STEP, south + row * STEP)]}

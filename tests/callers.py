@@ -11,6 +11,7 @@ import httpx
 from hydrobit.catalog import OPERATIONS
 from hydrobit.demo import company as demo
 from hydrobit.identity import service as identity
+from hydrobit.identity import store as identity_store
 from hydrobit.kit.clock import SystemClock
 from hydrobit.operation import Role
 from hydrobit.publish.openapi import document
@@ -216,7 +217,8 @@ def add_people(data: Path) -> None:
     now = SystemClock().now()
 
     def add(tx: Transaction) -> None:
-        identity.add_user(tx, VIEWER, demo.COMPANY, "A Viewer", None, Role.viewer, now)
+        company = identity_store.company_number(tx, demo.COMPANY)
+        identity.add_user(tx, VIEWER, company, "A Viewer", None, Role.viewer, now)
         identity.add_user(tx, NOBODY, None, "A Passer-by", None, Role.admin, now)
 
     with closing(directory.open_store(data, busy_ms_max=STORE_BUSY_MS_MAX)) as store:

@@ -24,7 +24,6 @@ BEYOND_ONE_COMPANY = {
     "user_with_company": "asks for the company of a token's user",
     "last_company_number": "finds the next company's number",
     "company_by_id": "turns the public id of a company into its number",
-    "company_profile": "the operator names a company by its public id",
     "page_of_companies": "the operator's list of all companies",
     "presented": "the company follows from the key that was presented",
     "companies_with_head": "for the command line and the start",

@@ -300,7 +300,7 @@ def test_a_viewer_only_looks(tmp_path: Path) -> None:
     [
         (("company", "add", demo.COMPANY, "Again"), f"There is a company {demo.COMPANY} already"),
         (("user", "add", demo.ADMIN, "Again", "--company", demo.COMPANY), f"There is a user {demo.ADMIN} already"),
-        (("user", "add", "user_2", "Two", "--company", "comp_0"), "There is no company comp_0"),
+        (("user", "add", "user_2", "Two", "--company", "comp_0"), "there is no company comp_0"),
         (
             ("project", "add", "proj_2", "Two", "--company", demo.COMPANY, "--timezone", "Mars/North"),
             "Mars/North is not an IANA zone",

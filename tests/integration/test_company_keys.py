@@ -14,6 +14,7 @@ import httpx
 import pytest
 from msgspec import Struct
 
+from hydrobit.audit.service import Author
 from hydrobit.company_keys import secret
 from hydrobit.company_keys import service as keys
 from hydrobit.company_keys.check import KeyCheck
@@ -91,12 +92,12 @@ class Gate:
         """A new key."""
         made, now = secret.make(os.urandom), self.house.clock.now()
         wish = Wish(made.key_id, frozenset(scopes), None if expires_in_ms is None else now + expires_in_ms)
-        await self.house.engine.write(keys.add_key, company, demo.ADMIN, made, wish, now, os.urandom)
+        await self.house.engine.write(keys.add_key, Author(company, demo.ADMIN, now, os.urandom), made, wish)
         return made.text
 
     async def revoke(self, key: str) -> None:
         key_id, now = key.partition(".")[0], self.house.clock.now()
-        await self.house.engine.write(keys.revoke_key, 1, demo.ADMIN, key_id, now, os.urandom)
+        await self.house.engine.write(keys.revoke_key, Author(1, demo.ADMIN, now, os.urandom), key_id)
 
     async def call(self, path: str = "/look", **headers: str) -> httpx.Response:
         return await self.client.get(path, headers={name.replace("_", "-"): text for name, text in headers.items()})
@@ -231,8 +232,8 @@ async def test_a_revoked_key_is_refused_within_five_seconds_and_for_ever(gate: G
 async def test_a_key_of_a_disabled_company_opens_nothing_until_it_is_enabled(gate: Gate) -> None:
     key, neighbours = await gate.add(Scope.read_production), await gate.add(Scope.read_production, company=2)
     for active, wanted in ((False, 403), (True, 200)):
-        now = gate.house.clock.now()
-        await gate.house.engine.write(people.switch_company, demo.COMPANY, "operator", active, now, os.urandom)
+        operator = Author(1, "operator", gate.house.clock.now(), os.urandom)
+        await gate.house.engine.write(people.switch_company, operator, active)
         gate.house.clock.forward(FACTS_AGE_MS)
         answer = await gate.call_with(key)
         assert (answer.status_code, answer.json().get("code")) == (wanted, None if active else "no_company")
@@ -382,7 +383,8 @@ def test_what_is_stored_of_a_key_is_its_salt_and_digest(tmp_path: Path) -> None:
     made = secret.make(os.urandom)
 
     def add(tx: Transaction) -> None:
-        keys.add_key(tx, 1, "operator", made, Wish("Scale", frozenset({Scope.write_iot}), None), 0, os.urandom)
+        operator = Author(1, "operator", 0, os.urandom)
+        keys.add_key(tx, operator, made, Wish("Scale", frozenset({Scope.write_iot}), None))
 
     with serving(tmp_path / "data"), closing(directory.open_store(tmp_path / "data", busy_ms_max=5_000)) as store:
         store.write(add)

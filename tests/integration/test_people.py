@@ -226,13 +226,13 @@ def rows(*words: str | Path) -> list[Json]:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("company", "change", "comp_0", "--name", "X"), "There is no company comp_0"),
+        (("company", "change", "comp_0", "--name", "X"), "there is no company comp_0"),
         (("company", "change", demo.COMPANY), "nothing to change"),
         (("user", "change", "user_0", "--role", "viewer"), "there is no user user_0"),
         (("user", "add", "operator", "X", "--company", demo.COMPANY), "userId must not be operator"),
         (("key", "revoke", "key_0", "--company", demo.COMPANY), "There is no key key_0"),
         (("key", "add", "X", "--scope", "read:iot", "--expires", "1y", "--company", demo.COMPANY), "--expires is '1y'"),
-        (("audit", "list", "--company", "comp_0"), "There is no company comp_0"),
+        (("audit", "list", "--company", "comp_0"), "there is no company comp_0"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(server: RunningServer, words: tuple[str, ...], said: str) -> None:

@@ -21,11 +21,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from hydrobit.audit.service import Author
 from hydrobit.demo import company as demo
 from hydrobit.kit.instants import HOUR_MS, write_instant
 from hydrobit.operation import Caller
 from hydrobit.projects import service as projects
-from hydrobit.projects.service import Author
 from hydrobit.projects.store import Project, Sector
 from hydrobit.storage import directory
 from tests import embedded

@@ -8,30 +8,42 @@ import msgspec
 from hydrobit.audit import store
 from hydrobit.kit import canonical
 from hydrobit.ledger import store as ledger
+from hydrobit.operation import Call, Context
 from hydrobit.storage.engine import Transaction
 
 OPERATOR = "operator"
 """Who acts at the command line of the server's own machine."""
 
 
+class Author(msgspec.Struct, frozen=True):
+    """Who changes something of a company, and when; `random` gives salts, stamps and the like."""
+
+    company: int
+    user_id: str
+    now: int
+    random: Callable[[int], bytes]
+
+
+def author_of(context: Context, call: Call) -> Author:
+    """The caller as the author of a change."""
+    return Author(call.caller.company, call.caller.user_id, call.now, context.random)
+
+
 def record(
     tx: Transaction,
-    company: int,
-    actor: str,
+    author: Author,
     action: str,
     subject: str,
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any] | None,
-    now: int,
-    random: Callable[[int], bytes],
 ) -> None:
     """Appends what was changed: `action` is a word such as `worker.add`, `subject` the id of what was changed.
 
     `before` and `after` may name persons, so they stand in `personal` and may be erased there; the line stays.
     """
-    ledger.lock_head(tx, company)  # one order for all changes of a company
-    first = store.next_number(tx, company)
-    write(tx, company, prepare(company, first, actor, action, [(subject, before, after)], now, random))
+    ledger.lock_head(tx, author.company)  # one order for all changes of a company
+    first = store.next_number(tx, author.company)
+    write(tx, author.company, prepare(author, first, action, [(subject, before, after)]))
 
 
 class Lines(msgspec.Struct, frozen=True):
@@ -48,19 +60,16 @@ def next_number(tx: Transaction, company: int) -> int:
 
 
 def prepare(
-    company: int,
+    author: Author,
     first: int,
-    actor: str,
     action: str,
     changes: Sequence[tuple[str, Mapping[str, Any] | None, Mapping[str, Any] | None]],
-    now: int,
-    random: Callable[[int], bytes],
 ) -> Lines:
     """A line for each subject, before and after, of one action, as `record` would write them. Touches no store."""
     prepared = Lines(first, [], [])
     for number, (subject, before, after) in enumerate(changes, start=first):
-        kept = (_kept(before, random, prepared.texts), _kept(after, random, prepared.texts))
-        prepared.lines.append((company, number, now, actor, action, subject, *kept))
+        kept = (_kept(before, author.random, prepared.texts), _kept(after, author.random, prepared.texts))
+        prepared.lines.append((author.company, number, author.now, author.user_id, action, subject, *kept))
     return prepared
 
 

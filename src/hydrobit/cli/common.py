@@ -17,7 +17,7 @@ from hydrobit.settings import Settings
 from hydrobit.storage.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from hydrobit.projects.service import Author
+    from hydrobit.audit.service import Author
 
 Data = Annotated[Path | None, Parameter(name="--data", help="The data directory (HYDROBIT_DATA; default ./data).")]
 
@@ -58,11 +58,15 @@ def opened(chosen: Settings, *, must_exist: bool = True) -> Iterator[SqliteStore
 @contextmanager
 def authored(data: Path | None, company: str) -> "Iterator[tuple[SqliteStore, Author]]":
     """The store, and the operator as the author of what is changed in a company. Raises StoreError."""
-    from hydrobit.audit.service import OPERATOR
-    from hydrobit.projects.service import Author
-
     with opened(settings(data=data)) as store:
-        yield store, Author(company_number(store, company), OPERATOR, now(), os.urandom)
+        yield store, operator(company_number(store, company))
+
+
+def operator(company: int) -> "Author":
+    """The operator as the author of what is changed in a company, given by its number."""
+    from hydrobit.audit.service import OPERATOR, Author
+
+    return Author(company, OPERATOR, now(), os.urandom)
 
 
 def seconds(text: str, name: str, most: int) -> int:

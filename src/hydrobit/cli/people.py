@@ -10,16 +10,18 @@ import cyclopts
 from cyclopts import Parameter
 
 from hydrobit.audit import store as audit_store
-from hydrobit.audit.service import OPERATOR
 from hydrobit.cli import app
 from hydrobit.cli.common import (
     AsJson,
     Data,
+    authored,
     checked_id,
     checked_name,
     checked_user,
+    company_number,
     now,
     opened,
+    operator,
     print_rows,
     seconds,
     settings,
@@ -74,24 +76,24 @@ def change_company(company_id: str, *, name: str | None = None, refuses: Refuses
     named = None if name is None else checked_name(name)
     if named is None and refuses is None:
         raise StoreError("nothing to change; say --name, --refuses-unknown-workers or --accepts-unknown-workers")
-    with opened(settings(data=data)) as store:
-        store.write(people.change_company, checked_id(company_id), OPERATOR, named, refuses, now(), os.urandom)
+    with authored(data, company_id) as (store, author):
+        store.write(people.change_company, author, named, refuses)
     print(f"changed company {company_id}")
 
 
 @company.command(name="disable")
 def disable_company(company_id: str, *, data: Data = None) -> None:
     """Refuse all of a company's users and keys within seconds; nothing of it is deleted."""
-    with opened(settings(data=data)) as store:
-        store.write(people.switch_company, checked_id(company_id), OPERATOR, False, now(), os.urandom)
+    with authored(data, company_id) as (store, author):
+        store.write(people.switch_company, author, False)
     print(f"disabled company {company_id}")
 
 
 @company.command(name="enable")
 def enable_company(company_id: str, *, data: Data = None) -> None:
     """Let a company's users and keys in again."""
-    with opened(settings(data=data)) as store:
-        store.write(people.switch_company, checked_id(company_id), OPERATOR, True, now(), os.urandom)
+    with authored(data, company_id) as (store, author):
+        store.write(people.switch_company, author, True)
     print(f"enabled company {company_id}")
 
 
@@ -117,10 +119,9 @@ def add_user(
 ) -> None:
     """Add a user; the id is the `sub` of the user's tokens."""
     wish = reading.user_wish(user_id, name, role, email)
-    with opened(settings(data=data)) as store:
-        number = number_of(store, company)
-        _, is_new = store.write(people.add_user, number, checked_id(company), OPERATOR, wish, now(), os.urandom)
-    print(f"added user {user_id}" if is_new else f"there is this user {user_id} already")
+    with authored(data, company) as (store, author):
+        _, is_new = store.write(people.add_user, author, wish)
+    print(f"added user {user_id}" if is_new else f"user {user_id} was there already")
 
 
 @user.command(name="change")
@@ -135,7 +136,7 @@ def change_user(
     """Change a user's name, role or email."""
     change = reading.profile_change(name, role, email)
     with opened(settings(data=data)) as store:
-        store.write(people.change_user, _company_of(store, user_id), OPERATOR, user_id, change, now(), os.urandom)
+        store.write(people.change_user, operator(_company_of(store, user_id)), user_id, change)
     print(f"changed user {user_id}")
 
 
@@ -143,7 +144,7 @@ def change_user(
 def disable_user(user_id: str, *, data: Data = None) -> None:
     """Refuse a user's tokens within seconds; what the user did stays."""
     with opened(settings(data=data)) as store:
-        store.write(people.switch_user, _company_of(store, user_id), OPERATOR, user_id, False, now(), os.urandom)
+        store.write(people.switch_user, operator(_company_of(store, user_id)), user_id, False)
     print(f"disabled user {user_id}")
 
 
@@ -151,7 +152,7 @@ def disable_user(user_id: str, *, data: Data = None) -> None:
 def enable_user(user_id: str, *, data: Data = None) -> None:
     """Let a user in again, in the role of before."""
     with opened(settings(data=data)) as store:
-        store.write(people.switch_user, _company_of(store, user_id), OPERATOR, user_id, True, now(), os.urandom)
+        store.write(people.switch_user, operator(_company_of(store, user_id)), user_id, True)
     print(f"enabled user {user_id}")
 
 
@@ -160,7 +161,7 @@ def erase_user(user_id: str, *, data: Data = None) -> None:
     """Forget the name and email of a disabled user, here and in the audit log; the id and the work stay."""
     with opened(settings(data=data)) as store:
         store.overwrite_erased()
-        texts = store.write(people.erase_user, _company_of(store, user_id), user_id, now(), os.urandom)
+        texts = store.write(people.erase_user, operator(_company_of(store, user_id)), user_id)
     print(f"erased user {user_id}: {texts} texts of the audit log")
 
 
@@ -168,7 +169,7 @@ def erase_user(user_id: str, *, data: Data = None) -> None:
 def list_users(*, company: CompanyId, data: Data = None, as_json: AsJson = False) -> None:
     """List a company's users, disabled ones too."""
     with opened(settings(data=data)) as store:
-        number = number_of(store, company)
+        number = company_number(store, company)
         found = _all(lambda page: store.read(identity.page_of_users, number, page, PAGE))
     print_rows(map(_user_row, found), as_json, "there is no user")
 
@@ -186,8 +187,8 @@ def add_key(
     present = now()
     until = None if expires is None else present + 1000 * seconds(expires, "--expires", KEY_SECONDS_MAX)
     wish, made = key_reading.checked(name, scope, until, present), secret.make(os.urandom)
-    with opened(settings(data=data)) as store:
-        store.write(keys.add_key, number_of(store, company), OPERATOR, made, wish, present, os.urandom)
+    with authored(data, company) as (store, author):
+        store.write(keys.add_key, author, made, wish)
     print(made.text)
     print(f"added key {made.key_id}; keep what stands above, it is not shown again", file=sys.stderr)
 
@@ -196,7 +197,7 @@ def add_key(
 def list_keys(*, company: CompanyId, data: Data = None, as_json: AsJson = False) -> None:
     """List a company's keys, revoked ones too, without their tokens."""
     with opened(settings(data=data)) as store:
-        number = number_of(store, company)
+        number = company_number(store, company)
         found = _all(lambda page: store.read(key_store.page, number, page, PAGE))
     print_rows((_key_row(one, now()) for one in found), as_json, "there is no key")
 
@@ -204,8 +205,8 @@ def list_keys(*, company: CompanyId, data: Data = None, as_json: AsJson = False)
 @key.command(name="revoke")
 def revoke_key(key_id: str, *, company: CompanyId, data: Data = None) -> None:
     """Refuse a key for ever, within seconds."""
-    with opened(settings(data=data)) as store:
-        store.write(keys.revoke_key, number_of(store, company), OPERATOR, checked_id(key_id), now(), os.urandom)
+    with authored(data, company) as (store, author):
+        store.write(keys.revoke_key, author, checked_id(key_id))
     print(f"revoked key {key_id}")
 
 
@@ -214,16 +215,11 @@ def list_audit(*, company: CompanyId, data: Data = None, as_json: AsJson = False
     """List who changed what in a company, latest first."""
     found: list[audit_store.Change] = []
     with opened(settings(data=data)) as store:
-        number, before = number_of(store, company), sys.maxsize
+        number, before = company_number(store, company), sys.maxsize
         while page := store.read(audit_store.page, number, before, PAGE):
             found += page
             before = page[-1].audit_no
     print_rows(map(_audit_row, found), as_json, "nothing was changed")
-
-
-def number_of(store: SqliteStore, company_id: str) -> int:
-    """The store's own number of a company. Raises Refused."""
-    return store.read(people.require_company, checked_id(company_id)).number
 
 
 def _company_of(store: SqliteStore, user_id: str) -> int:

@@ -1,13 +1,12 @@
 """Commands for sessions: what only the operator may do with them."""
 
-import os
 from typing import Annotated
 
 import cyclopts
 from cyclopts import Parameter
 
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, checked_id, company_number, now, opened, settings
+from hydrobit.cli.common import Data, authored, checked_id
 
 session = cyclopts.App(name="session", help="Production sessions.")
 app.command(session)
@@ -21,11 +20,9 @@ def erase_session(
     data: Data = None,
 ) -> None:
     """Erase what was written in a session about people: notes, number plate, driver. Units and totals stay."""
-    from hydrobit.audit.service import OPERATOR
     from hydrobit.sessions import service
 
-    with opened(settings(data=data)) as store:
-        number = company_number(store, company)
+    with authored(data, company) as (store, author):
         store.overwrite_erased()
-        erased = store.write(service.erase_texts, number, OPERATOR, checked_id(session_id), now(), os.urandom)
+        erased = store.write(service.erase_texts, author, checked_id(session_id))
     print(f"erased {erased} texts of session {session_id}")

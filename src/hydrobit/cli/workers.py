@@ -1,7 +1,6 @@
 """Commands for the crew: its workers, its template, a crew from a CSV file, and forgetting a person."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,9 +9,8 @@ import cyclopts
 import msgspec
 from cyclopts import Parameter
 
-from hydrobit.audit.service import OPERATOR
 from hydrobit.cli import app
-from hydrobit.cli.common import AsJson, Data, checked_id, company_number, now, opened, print_rows, settings
+from hydrobit.cli.common import AsJson, Data, authored, checked_id, company_number, opened, print_rows, settings
 from hydrobit.errors import SettingError, StoreError
 from hydrobit.kit.amounts import amount_text
 from hydrobit.kit.folding import fold
@@ -71,9 +69,8 @@ def add_worker(
         notes=notes,
     )
     new = reading.new_worker(body)
-    with opened(settings(data=data)) as store:
-        number = company_number(store, company)
-        added, is_new = store.write(service.add_worker, number, OPERATOR, new, None, now(), os.urandom)
+    with authored(data, company) as (store, author):
+        added, is_new = store.write(service.add_worker, author, new, None)
     print(f"added worker {added.worker_id}" if is_new else f"worker {added.worker_id} was there already")
 
 
@@ -115,9 +112,8 @@ def change_worker(
         notes=notes,
     )
     changes = reading.changes(body, ())
-    with opened(settings(data=data)) as store:
-        number, name = company_number(store, company), checked_id(worker_id)
-        changed = store.write(service.change_worker, number, OPERATOR, name, changes, now(), os.urandom)
+    with authored(data, company) as (store, author):
+        changed = store.write(service.change_worker, author, checked_id(worker_id), changes)
     print(f"changed worker {changed.worker_id}")
 
 
@@ -164,14 +160,12 @@ def import_workers(
     print(f"read as {encoding}, separated by {wanted.separator}")
     if wanted.passed_over:
         print(f"passed over the columns {', '.join(wanted.passed_over)}")
-    with opened(settings(data=data)) as store:
-        number = company_number(store, company)
-        plan = store.read(importing.plan, number, wanted)
+    with authored(data, company) as (store, author):
+        plan = store.read(importing.plan, author.company, wanted)
         done, is_written = plan.outcome, not dry_run and (partial or not plan.outcome.bad_lines)
         if is_written:
-            when = (partial, now(), os.urandom)
-            entries = importing.prepare(number, OPERATOR, plan, *when)
-            done = store.write(importing.add_crew, number, OPERATOR, wanted, plan, entries, *when)
+            entries = importing.prepare(author, plan, partial)
+            done = store.write(importing.add_crew, author, wanted, plan, entries, partial)
     for bad in done.bad_lines:
         print(importing.told(bad), file=sys.stderr)
     counts = f"{len(done.added)} added, {len(done.unchanged)} unchanged, {len(done.bad_lines)} bad"
@@ -191,11 +185,10 @@ def erase_worker(
     from hydrobit.records import erasing
 
     known_as = fields.worker_id(worker_id)
-    with opened(settings(data=data)) as store:
-        number = company_number(store, company)
-        notes = store.read(erasing.find_notes, number, known_as)
+    with authored(data, company) as (store, author):
+        notes = store.read(erasing.find_notes, author.company, known_as)
         store.overwrite_erased()
-        erased = store.write(erasing.erase_worker, number, OPERATOR, known_as, notes, now(), os.urandom)
+        erased = store.write(erasing.erase_worker, author, known_as, notes)
     print(f"erased worker {known_as}: {erased.texts} texts, {erased.held} held counts")
 
 
@@ -219,9 +212,8 @@ def set_template(
     data: Data = None,
 ) -> None:
     """Put options of a kind in the place of those before; workers keep what they have."""
-    with opened(settings(data=data)) as store:
-        number = company_number(store, company)
-        set_now = store.write(options.set_options, number, OPERATOR, Kind(kind), names, now(), os.urandom)
+    with authored(data, company) as (store, author):
+        set_now = store.write(options.set_options, author, Kind(kind), names)
     print(f"{kind}: {', '.join(set_now)}")
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
+from hydrobit.audit.service import author_of
 from hydrobit.company_keys import reading, secret, service, store
 from hydrobit.errors import Code
 from hydrobit.kit.instants import write_instant
@@ -23,9 +24,7 @@ from hydrobit.wire.company_keys import (
 
 async def add_key(context: Context, call: Call) -> Reply:
     wish, key = reading.wish(call.body, call.now), secret.make(context.random)
-    added = await context.engine.write(
-        service.add_key, call.caller.company, call.caller.user_id, key, wish, call.now, context.random
-    )
+    added = await context.engine.write(service.add_key, author_of(context, call), key, wish)
     data = AddedCompanyKey(key=key.text, **_members(added, call.now))
     return Reply(201, AddedCompanyKeyEnvelope(data=data, ignored=list(call.ignored) or UNSET))
 
@@ -40,14 +39,7 @@ async def list_keys(context: Context, call: Call) -> Reply:
 
 
 async def revoke_key(context: Context, call: Call) -> Reply:
-    revoked = await context.engine.write(
-        service.revoke_key,
-        call.caller.company,
-        call.caller.user_id,
-        call.path["keyId"],
-        call.now,
-        context.random,
-    )
+    revoked = await context.engine.write(service.revoke_key, author_of(context, call), call.path["keyId"])
     data = CompanyKey(**_members(revoked, call.now))
     return Reply(200, CompanyKeyEnvelope(data=data, ignored=list(call.ignored) or UNSET))
 

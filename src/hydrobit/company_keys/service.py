@@ -1,9 +1,9 @@
 """The rules of company keys, as units: add, revoke. Each change writes its line of the audit log."""
 
-from collections.abc import Callable
 from typing import Any
 
 from hydrobit.audit import service as audit
+from hydrobit.audit.service import Author
 from hydrobit.company_keys import store
 from hydrobit.company_keys.reading import Wish
 from hydrobit.company_keys.secret import NewKey
@@ -14,13 +14,11 @@ from hydrobit.ledger import store as ledger
 from hydrobit.storage.engine import Transaction
 
 
-def add_key(
-    tx: Transaction, company: int, actor: str, key: NewKey, wish: Wish, now: int, random: Callable[[int], bytes]
-) -> CompanyKey:
+def add_key(tx: Transaction, author: Author, key: NewKey, wish: Wish) -> CompanyKey:
     """Stores what a key is checked with. Raises Refused, name_taken: no second key can pass for an active one."""
-    ledger.lock_head(tx, company)
+    ledger.lock_head(tx, author.company)
     try:
-        store.add(tx, company, key, wish.name, wish.scopes, wish.expires_at, actor, now)
+        store.add(tx, author.company, key, wish.name, wish.scopes, wish.expires_at, author.user_id, author.now)
     except Duplicate as e:
         raise Refused(
             Code.name_taken,
@@ -28,22 +26,20 @@ def add_key(
             "or choose another name.",
             field="name",
         ) from e
-    added = require(tx, company, key.key_id)
-    audit.record(tx, company, actor, "key.add", key.key_id, None, _told(added), now, random)
+    added = require(tx, author.company, key.key_id)
+    audit.record(tx, author, "key.add", key.key_id, None, _told(added))
     return added
 
 
-def revoke_key(
-    tx: Transaction, company: int, actor: str, key_id: str, now: int, random: Callable[[int], bytes]
-) -> CompanyKey:
+def revoke_key(tx: Transaction, author: Author, key_id: str) -> CompanyKey:
     """The key, revoked for ever; a repeat changes nothing. Raises Refused, company_key_not_found."""
-    ledger.lock_head(tx, company)
-    before = require(tx, company, key_id)
+    ledger.lock_head(tx, author.company)
+    before = require(tx, author.company, key_id)
     if before.revoked_at is not None:
         return before
-    store.revoke(tx, company, key_id, now)
-    after = require(tx, company, key_id)
-    audit.record(tx, company, actor, "key.revoke", key_id, _told(before), _told(after), now, random)
+    store.revoke(tx, author.company, key_id, author.now)
+    after = require(tx, author.company, key_id)
+    audit.record(tx, author, "key.revoke", key_id, _told(before), _told(after))
     return after
 
 

@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from hydrobit.audit.service import OPERATOR
+from hydrobit.audit.service import OPERATOR, Author
 from hydrobit.forms import definition
 from hydrobit.forms import files as form_files
 from hydrobit.forms import service as forms
 from hydrobit.identity import service as identity
 from hydrobit.identity import store as identity_store
 from hydrobit.kit import ids
-from hydrobit.ledger.entry import SYSTEM
 from hydrobit.operation import Role
 from hydrobit.projects import boundaries, importing, reading
 from hydrobit.projects import service as projects
-from hydrobit.projects.service import Author
 from hydrobit.projects.store import Project, Sector
 from hydrobit.storage.engine import Transaction
 from hydrobit.workers import crew
@@ -76,8 +74,8 @@ def add_demo(tx: Transaction, now: int, random: Callable[[int], bytes]) -> bool:
     if not identity_store.is_empty(tx):
         return False
     company = identity.add_company(tx, COMPANY, "Rancho San Pedro SA", ids.new_prefix(random), now)
-    identity.add_user(tx, ADMIN, COMPANY, "Demo Admin", None, Role.admin, now)
-    identity.add_user(tx, SUPERVISOR, COMPANY, "Demo Supervisor", None, Role.supervisor, now)
+    identity.add_user(tx, ADMIN, company, "Demo Admin", None, Role.admin, now)
+    identity.add_user(tx, SUPERVISOR, company, "Demo Supervisor", None, Role.supervisor, now)
     author = Author(company, OPERATOR, now, random)
     boundary = boundaries.read(boundaries.geometry_of(_geojson("ranch.geojson")))
     projects.add_project(tx, author, _project(PROJECT, "Rancho San Pedro", "America/Mexico_City", boundary))
@@ -85,10 +83,10 @@ def add_demo(tx: Transaction, now: int, random: Callable[[int], bytes]) -> bool:
     for name in FORMS:
         forms.add_form(tx, author, definition.read(form_files.read(name, ranch_file("forms", name))[0]))
     for member in crew.read(ranch_file("crew.csv").decode()).members:
-        workers.add_worker(tx, company, SYSTEM, member.new, None, now, random)
+        workers.add_worker(tx, author, member.new, None)
 
     other = identity.add_company(tx, OTHER_COMPANY, "Demo Neighbour", ids.new_prefix(random), now)
-    identity.add_user(tx, OTHER_USER, OTHER_COMPANY, "Demo Neighbour", None, Role.admin, now)
+    identity.add_user(tx, OTHER_USER, other, "Demo Neighbour", None, Role.admin, now)
     neighbour = Author(other, OPERATOR, now, random)
     projects.add_project(tx, neighbour, _project(OTHER_PROJECT, "Rancho Vecino", "America/Monterrey", None))
     projects.add_sector(tx, neighbour, Sector(OTHER_SECTOR, OTHER_PROJECT, "Lote B-1"))

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw
 
+from hydrobit.audit.service import author_of
 from hydrobit.errors import Code
 from hydrobit.forms import answers, media, reading, service, submissions, tasks
 from hydrobit.forms.definition import TASKS
@@ -29,7 +30,6 @@ from hydrobit.operation import (
     Repeat,
     Reply,
 )
-from hydrobit.projects.service import Author
 from hydrobit.wire import fields
 from hydrobit.wire import forms as wire
 from hydrobit.wire.body import Body
@@ -56,7 +56,7 @@ async def submit_record(context: Context, call: Call) -> Reply:
 
 async def add_form(context: Context, call: Call) -> Reply:
     wanted = await asyncio.to_thread(reading.defined, call.body.definition)
-    form, is_new = await context.engine.write(service.add_form, _author(context, call), wanted)
+    form, is_new = await context.engine.write(service.add_form, author_of(context, call), wanted)
     return _answer_form(call, form, is_new)
 
 
@@ -66,7 +66,7 @@ async def change_form(context: Context, call: Call) -> Reply:
     if not fields.left_out(body.definition):
         wanted = await asyncio.to_thread(reading.defined, body.definition, form_id)
     reading.require_change(wanted, body.disabled)
-    author = _author(context, call)
+    author = author_of(context, call)
     return _answer_form(call, await context.engine.write(service.change_form, author, form_id, wanted, body.disabled))
 
 
@@ -82,12 +82,12 @@ async def read_form(context: Context, call: Call) -> Reply:
 
 async def assign_task(context: Context, call: Call) -> Reply:
     wish = reading.wish(call.body)
-    task, is_new = await context.engine.write(tasks.assign, _author(context, call), call.path["formId"], wish)
+    task, is_new = await context.engine.write(tasks.assign, author_of(context, call), call.path["formId"], wish)
     return _answer_task(call, task, is_new)
 
 
 async def cancel_task(context: Context, call: Call) -> Reply:
-    author, path = _author(context, call), call.path
+    author, path = author_of(context, call), call.path
     return _answer_task(call, await context.engine.write(tasks.cancel, author, path["formId"], path["taskId"]))
 
 
@@ -108,10 +108,6 @@ async def list_records(context: Context, call: Call) -> Reply:
     items = [_record(context, call, record, task) for record, task in found]
     data = wire.FormRecordPage(total=total, page=page, pageSize=page_size, items=items)
     return Reply(200, wire.FormRecordPageEnvelope(data=data))
-
-
-def _author(context: Context, call: Call) -> Author:
-    return Author(call.caller.company, call.caller.user_id, call.now, context.random)
 
 
 def _shown(shown: Shown, subtype: str | None) -> wire.Form:

@@ -6,13 +6,13 @@ A version is never changed: a new definition becomes the next one, and what was 
 import msgspec
 
 from hydrobit.audit import service as audit
+from hydrobit.audit.service import Author
 from hydrobit.errors import Code, Refused
 from hydrobit.forms import store
 from hydrobit.forms.definition import TASKS, Definition
 from hydrobit.forms.store import FORMS_MAX, Form, Record, Task
 from hydrobit.ledger import store as ledger
 from hydrobit.operation import Caller
-from hydrobit.projects.service import Author
 from hydrobit.storage.engine import Transaction
 
 CHARACTERS_MAX = 8 * 1024 * 1024
@@ -128,9 +128,7 @@ def _require_room(tx: Transaction, company: int) -> None:
 
 def _record(tx: Transaction, author: Author, action: str, before: Form | None, after: Form) -> None:
     told = None if before is None else _told(before)
-    audit.record(
-        tx, author.company, author.user_id, action, after.form_id, told, _told(after), author.now, author.random
-    )
+    audit.record(tx, author, action, after.form_id, told, _told(after))
 
 
 def _told(form: Form) -> dict[str, object]:

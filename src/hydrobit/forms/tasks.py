@@ -3,6 +3,7 @@
 from typing import Any
 
 from hydrobit.audit import service as audit
+from hydrobit.audit.service import Author
 from hydrobit.errors import Code, Refused
 from hydrobit.forms import service, store
 from hydrobit.forms.reading import Wish
@@ -10,7 +11,6 @@ from hydrobit.forms.store import PENDING_MAX, Task
 from hydrobit.identity import people
 from hydrobit.kit import ids
 from hydrobit.ledger import store as ledger
-from hydrobit.projects.service import Author
 from hydrobit.storage.engine import Transaction
 
 PENDING, DONE, CANCELLED = "pending", "done", "cancelled"
@@ -101,9 +101,7 @@ def _what(task: Task) -> tuple[str, str, str | None, str | None]:
 
 def _record(tx: Transaction, author: Author, action: str, before: Task | None, after: Task) -> None:
     told = None if before is None else _told(before)
-    audit.record(
-        tx, author.company, author.user_id, action, after.task_id, told, _told(after), author.now, author.random
-    )
+    audit.record(tx, author, action, after.task_id, told, _told(after))
 
 
 def _told(task: Task) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from msgspec import UNSET
 
+from hydrobit.audit.service import author_of
 from hydrobit.errors import Code
 from hydrobit.identity import people, reading, store
 from hydrobit.identity.store import Profile
@@ -15,24 +16,13 @@ from hydrobit.wire.users import User, UserChange, UserEnvelope, UserInput, UserP
 async def add_user(context: Context, call: Call) -> Reply:
     body = call.body
     wish = reading.user_wish(body.userId, body.name, body.role, body.email)
-    caller = call.caller
-    added, is_new = await context.engine.write(
-        people.add_user, caller.company, caller.company_id, caller.user_id, wish, call.now, context.random
-    )
+    added, is_new = await context.engine.write(people.add_user, author_of(context, call), wish)
     return Reply(201 if is_new else 200, _envelope(call, added))
 
 
 async def change_user(context: Context, call: Call) -> Reply:
     change = reading.profile_change(call.body.name, call.body.role, call.body.email)
-    changed = await context.engine.write(
-        people.change_user,
-        call.caller.company,
-        call.caller.user_id,
-        call.path["userId"],
-        change,
-        call.now,
-        context.random,
-    )
+    changed = await context.engine.write(people.change_user, author_of(context, call), call.path["userId"], change)
     return Reply(200, _envelope(call, changed))
 
 
@@ -52,16 +42,13 @@ async def list_users(context: Context, call: Call) -> Reply:
 
 
 async def read_company(context: Context, call: Call) -> Reply:
-    found = await context.engine.read(people.require_company, call.caller.company_id)
+    found = await context.engine.read(store.company, call.caller.company)
     return Reply(200, _company(call, found))
 
 
 async def change_company(context: Context, call: Call) -> Reply:
     name, refuses = reading.company_change(call.body.companyName, call.body.refusesUnknownWorkers)
-    caller = call.caller
-    changed = await context.engine.write(
-        people.change_company, caller.company_id, caller.user_id, name, refuses, call.now, context.random
-    )
+    changed = await context.engine.write(people.change_company, author_of(context, call), name, refuses)
     return Reply(200, _company(call, changed))
 
 
@@ -76,15 +63,7 @@ def _company(call: Call, company: store.Company) -> CompanyEnvelope:
 
 
 async def _switch(context: Context, call: Call, active: bool) -> Reply:
-    switched = await context.engine.write(
-        people.switch_user,
-        call.caller.company,
-        call.caller.user_id,
-        call.path["userId"],
-        active,
-        call.now,
-        context.random,
-    )
+    switched = await context.engine.write(people.switch_user, author_of(context, call), call.path["userId"], active)
     return Reply(200, _envelope(call, switched))
 
 

@@ -44,7 +44,7 @@ update user_account set disabled_at = :disabled_at where company = :company and 
 
 -- name: company_profile
 select company, company_id, name, refuses_unknown_workers, created_at, disabled_at
-from company where company_id = :company_id
+from company where company = :company
 
 -- name: page_of_companies
 -- In the order in which they were added; for the operator.

@@ -60,13 +60,10 @@ def add_company(tx: Transaction, company_id: str, name: str, prefix: int, now: i
 
 
 def add_user(
-    tx: Transaction, user_id: str, company_id: str | None, name: str, email: str | None, role: Role, now: int
+    tx: Transaction, user_id: str, company: int | None, name: str, email: str | None, role: Role, now: int
 ) -> None:
-    """Adds a user. Raises Refused when the id is taken or the company unknown."""
-    number = store.company_number(tx, company_id) if company_id is not None else None
-    if company_id is not None and number is None:
-        raise Refused(Code.invalid_value, f"There is no company {company_id}.")
+    """Adds a user, who may call once there is a company. Raises Refused, id_taken."""
     try:
-        store.add_user(tx, user_id, number, name, email, role, now)
+        store.add_user(tx, user_id, company, name, email, role, now)
     except Duplicate as e:
         raise Refused(Code.id_taken, f"There is a user {user_id} already.", field="userId") from e

@@ -112,9 +112,10 @@ def switch_user(tx: Transaction, company: int, user_id: str, disabled_at: int | 
     tx.run(sql.switch_user, company=company, user_id=user_id, disabled_at=disabled_at)
 
 
-def company(tx: Transaction, company_id: str) -> Company | None:
-    row = tx.one(sql.company_profile, company_id=company_id)
-    return _company(row) if row else None
+def company(tx: Transaction, number: int) -> Company:
+    row = tx.one(sql.company_profile, company=number)
+    assert row is not None, "a company's number is given to nobody before the company is there"
+    return _company(row)
 
 
 def page_of_companies(tx: Transaction, after: int, length: int) -> list[Company]:

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
+from hydrobit.audit.service import Author
 from hydrobit.errors import Code, Refused
 from hydrobit.projects import boundaries, service, store
-from hydrobit.projects.service import Author
 from hydrobit.projects.store import Sector
 from hydrobit.storage.engine import Transaction
 from hydrobit.wire import fields

@@ -4,6 +4,7 @@ import asyncio
 
 from msgspec import UNSET, Raw, UnsetType
 
+from hydrobit.audit.service import author_of
 from hydrobit.errors import Code
 from hydrobit.kit.amounts import write_amount
 from hydrobit.operation import (
@@ -21,7 +22,6 @@ from hydrobit.operation import (
     Scope,
 )
 from hydrobit.projects import importing, reading, service, store
-from hydrobit.projects.service import Author
 from hydrobit.wire import projects as wire
 from hydrobit.wire.body import Body
 from hydrobit.wire.sessions import Bonus
@@ -39,40 +39,36 @@ async def list_sectors(context: Context, call: Call) -> Reply:
 
 async def add_project(context: Context, call: Call) -> Reply:
     wanted = await asyncio.to_thread(reading.project, call.body)
-    project, is_new = await context.engine.write(service.add_project, _author(context, call), wanted)
+    project, is_new = await context.engine.write(service.add_project, author_of(context, call), wanted)
     return _answer_project(call, project, is_new)
 
 
 async def change_project(context: Context, call: Call) -> Reply:
     changes = await asyncio.to_thread(reading.project_change, call.body)
-    author = _author(context, call)
+    author = author_of(context, call)
     project = await context.engine.write(service.change_project, author, call.path["projectId"], changes)
     return _answer_project(call, project)
 
 
 async def add_sector(context: Context, call: Call) -> Reply:
     wanted = await asyncio.to_thread(reading.sector, call.path["projectId"], call.body)
-    sector, is_new = await context.engine.write(service.add_sector, _author(context, call), wanted)
+    sector, is_new = await context.engine.write(service.add_sector, author_of(context, call), wanted)
     return _answer_sector(call, sector, is_new)
 
 
 async def change_sector(context: Context, call: Call) -> Reply:
     changes = await asyncio.to_thread(reading.sector_change, call.body)
-    author, path = _author(context, call), call.path
+    author, path = author_of(context, call), call.path
     sector = await context.engine.write(service.change_sector, author, path["projectId"], path["sectorId"], changes)
     return _answer_sector(call, sector)
 
 
 async def import_sectors(context: Context, call: Call) -> Reply:
     features = await asyncio.to_thread(reading.features, call.body)
-    author, dry_run = _author(context, call), call.body.dryRun is True
+    author, dry_run = author_of(context, call), call.body.dryRun is True
     done = await context.engine.write(importing.add_sectors, author, call.path["projectId"], features, dry_run)
     data = wire.SectorsImported(dryRun=dry_run, added=done.added, changed=done.changed, unchanged=done.unchanged)
     return Reply(200, wire.SectorsImportedEnvelope(data=data, ignored=list(call.ignored) or UNSET))
-
-
-def _author(context: Context, call: Call) -> Author:
-    return Author(call.caller.company, call.caller.user_id, call.now, context.random)
 
 
 def _answer_project(call: Call, project: store.Project, is_new: bool = False) -> Reply:

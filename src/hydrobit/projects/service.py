@@ -3,13 +3,13 @@
 What is disabled is found no more, and nothing of it is deleted: its sessions and records stay as they are.
 """
 
-from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from hydrobit.audit import service as audit
+from hydrobit.audit.service import Author
 from hydrobit.errors import Code, Refused
 from hydrobit.projects import store
 from hydrobit.projects.store import PROJECTS_MAX, SECTORS_MAX, NamedProject, NamedSector, Project, Sector
@@ -18,15 +18,6 @@ from hydrobit.storage.engine import Transaction
 STAMP_BYTES = 16
 BOUNDARY_CHARACTERS_MAX = 16 * 1024 * 1024
 """What the boundaries of one company may have together, so that its list is an answer and its index fits the memory."""
-
-
-class Author(msgspec.Struct, frozen=True):
-    """Who changes something of a company, and when; `random` gives salts and stamps."""
-
-    company: int
-    user_id: str
-    now: int
-    random: Callable[[int], bytes]
 
 
 def require(tx: Transaction, company: int, project_id: str) -> Project:
@@ -198,17 +189,7 @@ def _written(
         action = "change"
     subject = after.sector_id if isinstance(after, Sector) else after.project_id
     told = None if before is None else msgspec.to_builtins(before)
-    audit.record(
-        tx,
-        author.company,
-        author.user_id,
-        f"{kind}.{action}",
-        subject,
-        told,
-        msgspec.to_builtins(after),
-        author.now,
-        author.random,
-    )
+    audit.record(tx, author, f"{kind}.{action}", subject, told, msgspec.to_builtins(after))
     if action != "change" or before is None or before.boundary != after.boundary:
         store.set_places_stamp(tx, author.company, author.random(STAMP_BYTES))
 

@@ -1,10 +1,11 @@
 """Forgetting a person of the crew: every text about a worker goes, every unit and every link of the chain stays."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from hydrobit.audit import service as audit
+from hydrobit.audit.service import Author
 from hydrobit.errors import Code, Refused
 from hydrobit.ledger import store as ledger
 from hydrobit.records import store
@@ -26,27 +27,20 @@ def find_notes(tx: Transaction, company: int, worker_id: str) -> list[bytes]:
     return ledger.notes_of_worker(tx, company, worker_id, PAGE)
 
 
-def erase_worker(
-    tx: Transaction,
-    company: int,
-    actor: str,
-    worker_id: str,
-    notes: Sequence[bytes],
-    now: int,
-    random: Callable[[int], bytes],
-) -> Erased:
+def erase_worker(tx: Transaction, author: Author, worker_id: str, notes: Sequence[bytes]) -> Erased:
     """Erases the names of a worker, the notes that were found, what the audit log says of the worker, and the register.
 
     The line that says so names the id alone. May run twice: then nothing is left to erase. Raises Refused,
     worker_not_found, when no record and no register knows of the worker.
     """
+    company = author.company
     ledger.lock_head(tx, company)
-    is_registered = workers.erase_worker(tx, company, worker_id, now)
+    is_registered = workers.erase_worker(tx, company, worker_id, author.now)
     texts = ledger.erase_names(tx, company, worker_id) + ledger.erase_texts(tx, company, notes)
     texts += audit.erase(tx, company, workers.AUDITED_AS, worker_id)
     held = store.erase_held(tx, company, worker_id)
     if not (is_registered or texts or held or notes):
         raise Refused(Code.worker_not_found, f"There is no worker {worker_id}, and nothing was recorded for one.")
     erased = Erased(texts, held)
-    audit.record(tx, company, actor, "worker.erase", worker_id, None, None, now, random)
+    audit.record(tx, author, "worker.erase", worker_id, None, None)
     return erased

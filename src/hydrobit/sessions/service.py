@@ -3,12 +3,12 @@
 Each unit that writes locks the head of its company first, so records and session changes have one order.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from hydrobit.audit import service as audit
+from hydrobit.audit.service import Author
 from hydrobit.errors import Code, Refused
 from hydrobit.kit import canonical, ids
 from hydrobit.kit.instants import HOUR_MS, local_day, write_instant
@@ -229,13 +229,12 @@ def write_expiry(tx: Transaction, head: Head, session: Session, now: int) -> Non
     _close(tx, head, session, session.expires_at, SYSTEM, "expired", Source.system, now, None)
 
 
-def erase_texts(
-    tx: Transaction, company: int, actor: str, session_id: str, now: int, random: Callable[[int], bytes]
-) -> int:
+def erase_texts(tx: Transaction, author: Author, session_id: str) -> int:
     """Erases what was written in a session about people: notes, plate and driver, each as often as it was changed.
 
     Returns how many texts there were; units and the chain stay. May run twice. Raises Refused, session_not_found.
     """
+    company = author.company
     ledger.lock_head(tx, company)
     session = store.by_id(tx, company, session_id)
     if session is None:
@@ -245,7 +244,7 @@ def erase_texts(
         digests += [] if entry.note_digest is None else [entry.note_digest]
         digests += text_digests(entry.facts or "{}") if entry.kind == Kind.session_described else []
     erased = ledger.erase_texts(tx, company, digests)
-    audit.record(tx, company, actor, "session.erase", session_id, None, None, now, random)
+    audit.record(tx, author, "session.erase", session_id, None, None)
     return erased
 
 

@@ -1,9 +1,8 @@
 """A crew from a CSV file into the register: all of its lines are taken, or none, or with `partial` the good ones."""
 
-from collections.abc import Callable
-
 import msgspec
 
+from hydrobit.audit.service import Author
 from hydrobit.errors import Code, Duplicate, Refused
 from hydrobit.ledger import store as ledger
 from hydrobit.storage.engine import Transaction
@@ -55,29 +54,20 @@ def plan(tx: Transaction, company: int, wanted: Crew) -> Plan:
     return Plan(outcome, newcomers, hiring.template, service.next_numbers(tx, company))
 
 
-def prepare(company: int, actor: str, made: Plan, partial: bool, now: int, random: Callable[[int], bytes]) -> Entries:
+def prepare(author: Author, made: Plan, partial: bool) -> Entries:
     """What a plan writes, made where nobody waits for it. Raises Refused naming the bad lines, unless `partial`."""
     if not partial and made.outcome.bad_lines:
         raise _refused(made.outcome.bad_lines)
-    return service.prepare(company, actor, made.newcomers, made.numbers, None, now, random)
+    return service.prepare(author, made.newcomers, made.numbers, None)
 
 
-def add_crew(
-    tx: Transaction,
-    company: int,
-    actor: str,
-    wanted: Crew,
-    made: Plan,
-    entries: Entries,
-    partial: bool,
-    now: int,
-    random: Callable[[int], bytes],
-) -> Imported:
+def add_crew(tx: Transaction, author: Author, wanted: Crew, made: Plan, entries: Entries, partial: bool) -> Imported:
     """Adds those who are not in the register, each with a line in the audit log. May run twice.
 
     Where the register, the template or the log went on since the plan was made, a new one is made here: numbers tell,
     and unique constraints. Raises Refused naming the bad lines, unless `partial`.
     """
+    company = author.company
     ledger.lock_head(tx, company)
     if made.template == template.of_company(tx, company) and made.numbers == service.next_numbers(tx, company):
         try:
@@ -87,7 +77,7 @@ def add_crew(
         except Duplicate:
             pass  # someone was renamed to who is to join
     made = plan(tx, company, wanted)
-    service.write(tx, company, prepare(company, actor, made, partial, now, random))
+    service.write(tx, company, prepare(author, made, partial))
     return made.outcome
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 from msgspec import UNSET
 
+from hydrobit.audit.service import author_of
 from hydrobit.errors import Code
 from hydrobit.kit.amounts import write_amount
 from hydrobit.kit.folding import fold
@@ -38,10 +39,7 @@ from hydrobit.workers.store import Worker as StoredWorker
 async def create_worker(context: Context, call: Call) -> Reply:
     new = reading.new_worker(call.body)
     photo = await _photo(context, call)
-    caller = call.caller
-    worker, is_new = await context.engine.write(
-        service.add_worker, caller.company, caller.user_id, new, photo, call.now, context.random
-    )
+    worker, is_new = await context.engine.write(service.add_worker, author_of(context, call), new, photo)
     return Reply(
         201 if is_new else 200, WorkerEnvelope(data=_worker(context, call, worker), ignored=list(call.ignored) or UNSET)
     )
@@ -69,28 +67,19 @@ async def read_worker(context: Context, call: Call) -> Reply:
 
 
 async def change_worker(context: Context, call: Call) -> Reply:
-    changes, caller = reading.changes(call.body, call.ignored), call.caller
-    worker = await context.engine.write(
-        service.change_worker,
-        caller.company,
-        caller.user_id,
-        call.path["worker"],
-        changes,
-        call.now,
-        context.random,
-    )
+    changes = reading.changes(call.body, call.ignored)
+    worker = await context.engine.write(service.change_worker, author_of(context, call), call.path["worker"], changes)
     return Reply(200, WorkerEnvelope(data=_worker(context, call, worker), ignored=list(call.ignored) or UNSET))
 
 
 async def import_workers(context: Context, call: Call) -> Reply:
-    company, actor, partial = call.caller.company, call.caller.user_id, call.body.partial is True
-    when = (partial, call.now, context.random)
+    author, partial = author_of(context, call), call.body.partial is True
     wanted = await asyncio.to_thread(crew.read, call.body.csv)
-    plan = await context.engine.read(importing.plan, company, wanted)
+    plan = await context.engine.read(importing.plan, author.company, wanted)
     if call.body.dryRun:
         return _imported(call, wanted, plan.outcome)
-    entries = await asyncio.to_thread(importing.prepare, company, actor, plan, *when)
-    done = await context.engine.write(importing.add_crew, company, actor, wanted, plan, entries, *when)
+    entries = await asyncio.to_thread(importing.prepare, author, plan, partial)
+    done = await context.engine.write(importing.add_crew, author, wanted, plan, entries, partial)
     return _imported(call, wanted, done)
 
 
@@ -99,10 +88,8 @@ async def get_template(context: Context, call: Call) -> Reply:
 
 
 async def set_template(context: Context, call: Call) -> Reply:
-    options, caller = reading.template_options(call.body), call.caller
-    changed = await context.engine.write(
-        template.change, caller.company, caller.user_id, options, call.now, context.random
-    )
+    options = reading.template_options(call.body)
+    changed = await context.engine.write(template.change, author_of(context, call), options)
     return _template(call, changed)
 
 

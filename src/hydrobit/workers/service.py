@@ -1,12 +1,13 @@
 """The rules of the crew register, as units."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from hydrobit.audit import service as audit
+from hydrobit.audit.service import Author
 from hydrobit.errors import Code, Duplicate, Refused
 from hydrobit.kit import ids
 from hydrobit.kit.folding import fold
@@ -80,27 +81,20 @@ class Hiring:
         return newcomer
 
 
-def add_worker(
-    tx: Transaction,
-    company: int,
-    actor: str,
-    new: NewWorker,
-    photo: str | None,
-    now: int,
-    random: Callable[[int], bytes],
-) -> tuple[Worker, bool]:
+def add_worker(tx: Transaction, author: Author, new: NewWorker, photo: str | None) -> tuple[Worker, bool]:
     """The worker, and whether it is new: the same person again is the stored one, unchanged.
 
     The same person has the same names, upper case and blanks aside, and the same hire date. It writes an audit entry
     and may run twice. Raises Refused, invalid_value, for what is no option of the company's template.
     """
+    company = author.company
     ledger.lock_head(tx, company)  # whoever adds waits here, so that no two draw the same number
     hiring = Hiring(tx, company)
     hiring.require_options(new)
     known = store.by_person(tx, company, _person(new), new.hire_date)
     if known is not None:
         return known, False
-    entries = prepare(company, actor, [hiring.join(new)], next_numbers(tx, company), photo, now, random)
+    entries = prepare(author, [hiring.join(new)], next_numbers(tx, company), photo)
     write(tx, company, entries)
     if photo is not None:
         objects.name(tx, company, photo)
@@ -130,33 +124,27 @@ def next_numbers(tx: Transaction, company: int) -> Numbers:
     return Numbers(prefix, store.last_number(tx, company) + 1, audit.next_number(tx, company))
 
 
-def prepare(
-    company: int,
-    actor: str,
-    newcomers: Sequence[Newcomer],
-    numbers: Numbers,
-    photo: str | None,
-    now: int,
-    random: Callable[[int], bytes],
-) -> Entries:
+def prepare(author: Author, newcomers: Sequence[Newcomer], numbers: Numbers, photo: str | None) -> Entries:
     """Those who join as they will be written. Touches no store. `photo` is of the only one, if there is one."""
     workers = [
         Worker(
             **msgspec.structs.asdict(one.new),
             worker_no=worker_no,
-            stored_id=ids.worker_id(now, numbers.prefix, worker_no),
+            stored_id=ids.worker_id(author.now, numbers.prefix, worker_no),
             worker_id=one.worker_id,
             photo=photo,
-            created_at=now,
+            created_at=author.now,
         )
         for worker_no, one in enumerate(newcomers, start=numbers.worker_no)
     ]
     rows = [
-        store.row(company, worker, one.id_base, one.id_number, one.person, f"{one.search} {worker.worker_id.lower()}")
+        store.row(
+            author.company, worker, one.id_base, one.id_number, one.person, f"{one.search} {worker.worker_id.lower()}"
+        )
         for worker, one in zip(workers, newcomers, strict=True)
     ]
     told = [(worker.worker_id, None, _shown(worker)) for worker in workers]
-    log = audit.prepare(company, numbers.audit_no, actor, "worker.add", told, now, random)
+    log = audit.prepare(author, numbers.audit_no, "worker.add", told)
     return Entries(numbers, workers, rows, log)
 
 
@@ -169,20 +157,13 @@ def write(tx: Transaction, company: int, entries: Entries) -> None:
     audit.write(tx, company, entries.log)
 
 
-def change_worker(
-    tx: Transaction,
-    company: int,
-    actor: str,
-    name: str,
-    changes: Mapping[str, Any],
-    now: int,
-    random: Callable[[int], bytes],
-) -> Worker:
+def change_worker(tx: Transaction, author: Author, name: str, changes: Mapping[str, Any]) -> Worker:
     """The worker, by stored or business id, with some fields changed; a repeat changes nothing.
 
     The business id stays, for records name it; new names are searched for, and tell who is the same person. It writes
     an audit entry and may run twice. Raises Refused: worker_not_found, invalid_value, name_taken.
     """
+    company = author.company
     ledger.lock_head(tx, company)
     before = read_worker(tx, company, name)
     options = template.of_company(tx, company)
@@ -200,7 +181,7 @@ def change_worker(
     except Duplicate as e:
         sentence = f"Another worker hired on {after.hire_date} has these names; tell the two apart in the names."
         raise Refused(Code.name_taken, sentence, field="last_name") from e
-    audit.record(tx, company, actor, "worker.change", after.worker_id, _shown(before), _shown(after), now, random)
+    audit.record(tx, author, "worker.change", after.worker_id, _shown(before), _shown(after))
     return after
 
 

@@ -1,11 +1,12 @@
 """What a company's workers may be: the options of its template, with defaults until the company has its own."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
 
 from hydrobit.audit import service as audit
+from hydrobit.audit.service import Author
 from hydrobit.errors import Refused
 from hydrobit.storage.engine import Transaction
 from hydrobit.wire import fields
@@ -75,29 +76,14 @@ def of_company(tx: Transaction, company: int) -> Template:
     return Template({kind: tuple(own.get(kind, ())) or DEFAULTS[kind] for kind in Kind})
 
 
-def change(
-    tx: Transaction,
-    company: int,
-    actor: str,
-    options: Mapping[Kind, Sequence[str]],
-    now: int,
-    random: Callable[[int], bytes],
-) -> Template:
+def change(tx: Transaction, author: Author, options: Mapping[Kind, Sequence[str]]) -> Template:
     """The template with the options of some kinds set, as `set_options` does."""
     for kind, names in options.items():
-        set_options(tx, company, actor, kind, names, now, random)
-    return of_company(tx, company)
+        set_options(tx, author, kind, names)
+    return of_company(tx, author.company)
 
 
-def set_options(
-    tx: Transaction,
-    company: int,
-    actor: str,
-    kind: Kind,
-    names: Sequence[str],
-    now: int,
-    random: Callable[[int], bytes],
-) -> tuple[str, ...]:
+def set_options(tx: Transaction, author: Author, kind: Kind, names: Sequence[str]) -> tuple[str, ...]:
     """Puts these options of a kind in the place of those before and returns them; none brings the defaults back.
 
     Workers keep what they have. May run twice. Raises Refused for a name that is blank or too long, or too many names.
@@ -105,12 +91,12 @@ def set_options(
     cleaned = tuple(dict.fromkeys(fields.text(name, kind.value) for name in names))
     if len(cleaned) > OPTIONS_MAX:
         raise fields.invalid(kind.value, f"may have at most {OPTIONS_MAX} options")
-    before = of_company(tx, company).options[kind]
-    store.replace_template_options(tx, company, kind, cleaned)
+    before = of_company(tx, author.company).options[kind]
+    store.replace_template_options(tx, author.company, kind, cleaned)
     after = cleaned or DEFAULTS[kind]
     if after != before:
         shown = ({"options": list(before)}, {"options": list(after)})
-        audit.record(tx, company, actor, "template.set", kind.value, *shown, now, random)
+        audit.record(tx, author, "template.set", kind.value, *shown)
     return after
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from hydrobit.audit.service import Author
 from hydrobit.demo import company as demo
 from hydrobit.projects import boundaries, places, service
 from hydrobit.projects.places import NOWHERE, Place, Places
-from hydrobit.projects.service import Author
 from hydrobit.projects.store import Project, Sector
 from hydrobit.storage import directory
 from hydrobit.storage.engine import Transaction

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hydrobit.audit.service import Author
 from hydrobit.errors import Refused
 from hydrobit.identity import people
 from hydrobit.kit import ids
@@ -22,6 +23,7 @@ from hydrobit.workers.template import Kind
 HEADER = "first_name,last_name,hire_date,position,employment_type"
 CREW = crew.read(f"{HEADER}\nAna,López,2025-03-15,harvester,seasonal\nAldo,Luna,2025-03-15,packer,seasonal\n")
 NOW = 1_760_000_000_000
+AUTHOR, OTHER = (Author(1, user, NOW, os.urandom) for user in ("user_1", "user_2"))
 
 
 @pytest.fixture
@@ -34,9 +36,8 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 
 def import_planned(store: SqliteStore, made: importing.Plan, partial: bool = False) -> importing.Imported:
-    when = (partial, NOW, os.urandom)
-    entries = importing.prepare(1, "user_1", made, *when)
-    return store.write(importing.add_crew, 1, "user_1", CREW, made, entries, *when)
+    entries = importing.prepare(AUTHOR, made, partial)
+    return store.write(importing.add_crew, AUTHOR, CREW, made, entries, partial)
 
 
 def register(store: SqliteStore) -> list[tuple[str, str]]:
@@ -61,7 +62,7 @@ def test_what_was_planned_is_done(store: SqliteStore) -> None:
 def test_who_joined_since_the_plan_was_made_is_unchanged_and_no_id_is_given_twice(store: SqliteStore) -> None:
     made = store.read(importing.plan, 1, CREW)
     aldo = CREW.members[1].new
-    store.write(service.add_worker, 1, "user_2", aldo, None, NOW, os.urandom)
+    store.write(service.add_worker, OTHER, aldo, None)
     done = import_planned(store, made)
     assert (done.added, done.unchanged) == (["AL0315-2"], ["AL0315"])
     assert register(store) == [("AL0315", "Aldo"), ("AL0315-2", "Ana")]
@@ -70,7 +71,7 @@ def test_who_joined_since_the_plan_was_made_is_unchanged_and_no_id_is_given_twic
 
 def test_an_option_that_is_gone_since_refuses_the_whole_file(store: SqliteStore) -> None:
     made = store.read(importing.plan, 1, CREW)
-    store.write(template.set_options, 1, "user_2", Kind.position, ["packer"], NOW, os.urandom)
+    store.write(template.set_options, OTHER, Kind.position, ["packer"])
     with pytest.raises(Refused, match="line 2, column position, 'harvester'"):
         import_planned(store, made)
     assert register(store) == []
