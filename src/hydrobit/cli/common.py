@@ -1,13 +1,14 @@
-"""What several commands share: flags, settings, a store opened beside a running server, lengths of time."""
+"""What several commands share: flags, settings, a store opened beside a running server, files, rows of a list."""
 
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import msgspec
 from cyclopts import Parameter
 
 from hydrobit import settings as settings_module
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
 Data = Annotated[Path | None, Parameter(name="--data", help="The data directory (HYDROBIT_DATA; default ./data).")]
 
+Company = Annotated[str, Parameter(name="--company", help="The company's id.")]
+
 AsJson = Annotated[bool, Parameter(name="--json", help="One JSON object a line.")]
+
+PAGE = 100
+T = TypeVar("T")
 
 _LENGTH = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -112,6 +118,46 @@ def checked_user(text: str) -> str:
         return texts.exact(text, SUBJECT_LENGTH_MAX)
     except ValueError as e:
         raise fields.invalid("the id", e) from e
+
+
+def all_rows(read_page: Callable[[int], tuple[int, Sequence[T]]]) -> list[T]:
+    """The rows of all pages. `read_page` is told the number of a page that has `PAGE` rows at most."""
+    found: list[T] = []
+    while rows := read_page(len(found) // PAGE + 1)[1]:
+        found += rows
+        if len(rows) < PAGE:
+            break
+    return found
+
+
+def shape(kind: type[msgspec.Struct], **given: Any) -> Any:
+    """The request that says the same, so that flags are held to the rules of the API."""
+    return kind(auth0Id="", **{name: value for name, value in given.items() if value is not None})
+
+
+def number(text: str | None, flag: str) -> msgspec.Raw | None:
+    """A number of a flag as a request has it. Raises SettingError."""
+    from hydrobit.kit.amounts import read_amount
+
+    if text is None:
+        return None
+    try:
+        read_amount(text.encode())
+    except ValueError as e:
+        raise SettingError(f"{flag} {e}") from e
+    return msgspec.Raw(text.encode())
+
+
+def content_of(file: Path, bytes_max: int) -> bytes:
+    """The bytes of a file. Raises SettingError when it cannot be read, or is larger than it may be."""
+    try:
+        with file.open("rb") as opened_file:
+            content = opened_file.read(bytes_max + 1)
+    except OSError as e:
+        raise SettingError(f"{file} cannot be read: {e.strerror}") from e
+    if len(content) > bytes_max:
+        raise SettingError(f"{file} must have at most {bytes_max} bytes")
+    return content
 
 
 def print_rows(rows: Iterable[dict[str, Any]], as_json: bool, nothing: str) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from cyclopts import Parameter
 
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, company_number, now, opened, settings
+from hydrobit.cli.common import Company, Data, company_number, now, opened, settings
 from hydrobit.kit.amounts import amount_text
 from hydrobit.ledger.entry import Source
 from hydrobit.records import explain, showing
@@ -29,7 +29,7 @@ def explain_day(
     worker: Annotated[str, Parameter(name="WORKER", help="Business id such as JS0315, or stored id.")],
     day: Annotated[str, Parameter(name="DAY", help="The local day of the sessions, such as 2025-10-19.")],
     *,
-    company: Annotated[str, Parameter(help="The company's id.")],
+    company: Company,
     data: Data = None,
     as_json: Annotated[bool, Parameter(name="--json", help="One JSON object, as the operation answers.")] = False,
 ) -> None:

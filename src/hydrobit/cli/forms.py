@@ -10,12 +10,16 @@ from cyclopts import Parameter
 
 from hydrobit.cli import app
 from hydrobit.cli.common import (
+    PAGE,
     AsJson,
+    Company,
     Data,
+    all_rows,
     authored,
     checked_id,
     checked_user,
     company_number,
+    content_of,
     opened,
     print_rows,
     settings,
@@ -27,14 +31,11 @@ if TYPE_CHECKING:
     from hydrobit.forms.definition import Definition
     from hydrobit.forms.store import Form, Task
 
-PAGE = 100
-
 form = cyclopts.App(name="form", help="Forms that are filled in.")
 task = cyclopts.App(name="task", help="Tasks: a form that one user is to fill in once.")
 app.command(form)
 app.command(task)
 
-Company = Annotated[str, Parameter(help="The company's id.")]
 OfForm = Annotated[str, Parameter(name="--form", help="The form's id.")]
 File = Annotated[Path, Parameter(name="FILE", help="The definition: YAML, JSON, or an XLSForm spreadsheet (.xlsx).")]
 
@@ -139,13 +140,9 @@ def list_tasks(*, company: Company, form_id: OfForm, data: Data = None, as_json:
     """List a form's tasks, ended ones too, latest first."""
     from hydrobit.forms import tasks
 
-    found: list[Task] = []
     with opened(settings(data=data)) as store:
         number, of = company_number(store, company), checked_id(form_id)
-        while page := store.read(tasks.list_tasks, number, of, len(found) // PAGE + 1, PAGE)[1]:
-            found += page
-            if len(page) < PAGE:
-                break
+        found = all_rows(lambda page: store.read(tasks.list_tasks, number, of, page, PAGE))
     print_rows([_task_row(one) for one in found], as_json, "there is no task")
 
 
@@ -161,10 +158,8 @@ def _definition(file: Path) -> "Definition":
     from hydrobit.forms import definition, files
 
     try:
-        found, passed_over = files.read(file.name, file.read_bytes())
+        found, passed_over = files.read(file.name, content_of(file, files.BYTES_MAX))
         wanted = definition.read(found)
-    except OSError as e:
-        raise SettingError(f"{file} cannot be read: {e.strerror}") from e
     except Refused as e:
         raise SettingError(f"{file}: {e}") from e
     for sentence in passed_over:

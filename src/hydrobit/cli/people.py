@@ -3,8 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import cyclopts
 from cyclopts import Parameter
@@ -12,8 +11,11 @@ from cyclopts import Parameter
 from hydrobit.audit import store as audit_store
 from hydrobit.cli import app
 from hydrobit.cli.common import (
+    PAGE,
     AsJson,
+    Company,
     Data,
+    all_rows,
     authored,
     checked_id,
     checked_name,
@@ -37,12 +39,10 @@ from hydrobit.kit import ids
 from hydrobit.kit.instants import write_instant
 from hydrobit.storage.sqlite import SqliteStore
 
-PAGE = 100
 KEY_SECONDS_MAX = 10 * 365 * 86_400
 
 RoleName = Literal["admin", "supervisor", "viewer"]
 ScopeName = Literal["read:production", "read:phytosanitary", "read:iot", "write:iot"]
-CompanyId = Annotated[str, Parameter(name="--company", help="The company's id.")]
 Refuses = Annotated[
     bool | None,
     Parameter(
@@ -51,7 +51,6 @@ Refuses = Annotated[
         help="Whether counts of workers who are not in the register are refused.",
     ),
 ]
-T = TypeVar("T")
 
 company = cyclopts.App(name="company", help="Companies.")
 user = cyclopts.App(name="user", help="Users and their roles.")
@@ -112,7 +111,7 @@ def add_user(
     user_id: str,
     name: str,
     *,
-    company: CompanyId,
+    company: Company,
     role: RoleName = "supervisor",
     email: str | None = None,
     data: Data = None,
@@ -166,11 +165,11 @@ def erase_user(user_id: str, *, data: Data = None) -> None:
 
 
 @user.command(name="list")
-def list_users(*, company: CompanyId, data: Data = None, as_json: AsJson = False) -> None:
+def list_users(*, company: Company, data: Data = None, as_json: AsJson = False) -> None:
     """List a company's users, disabled ones too."""
     with opened(settings(data=data)) as store:
         number = company_number(store, company)
-        found = _all(lambda page: store.read(identity.page_of_users, number, page, PAGE))
+        found = all_rows(lambda page: store.read(identity.page_of_users, number, page, PAGE))
     print_rows(map(_user_row, found), as_json, "there is no user")
 
 
@@ -178,7 +177,7 @@ def list_users(*, company: CompanyId, data: Data = None, as_json: AsJson = False
 def add_key(
     name: str,
     *,
-    company: CompanyId,
+    company: Company,
     scope: Annotated[list[ScopeName], Parameter(help="What the key may do; may be said several times.")],
     expires: Annotated[str | None, Parameter(help="How long it counts: 90d, 365d; without it, until revoked.")] = None,
     data: Data = None,
@@ -194,16 +193,16 @@ def add_key(
 
 
 @key.command(name="list")
-def list_keys(*, company: CompanyId, data: Data = None, as_json: AsJson = False) -> None:
+def list_keys(*, company: Company, data: Data = None, as_json: AsJson = False) -> None:
     """List a company's keys, revoked ones too, without their tokens."""
     with opened(settings(data=data)) as store:
         number = company_number(store, company)
-        found = _all(lambda page: store.read(key_store.page, number, page, PAGE))
+        found = all_rows(lambda page: store.read(key_store.page, number, page, PAGE))
     print_rows((_key_row(one, now()) for one in found), as_json, "there is no key")
 
 
 @key.command(name="revoke")
-def revoke_key(key_id: str, *, company: CompanyId, data: Data = None) -> None:
+def revoke_key(key_id: str, *, company: Company, data: Data = None) -> None:
     """Refuse a key for ever, within seconds."""
     with authored(data, company) as (store, author):
         store.write(keys.revoke_key, author, checked_id(key_id))
@@ -211,7 +210,7 @@ def revoke_key(key_id: str, *, company: CompanyId, data: Data = None) -> None:
 
 
 @audit.command(name="list")
-def list_audit(*, company: CompanyId, data: Data = None, as_json: AsJson = False) -> None:
+def list_audit(*, company: Company, data: Data = None, as_json: AsJson = False) -> None:
     """List who changed what in a company, latest first."""
     found: list[audit_store.Change] = []
     with opened(settings(data=data)) as store:
@@ -227,16 +226,6 @@ def _company_of(store: SqliteStore, user_id: str) -> int:
     if found is None or found.company is None:
         raise StoreError(f"there is no user {user_id}; `hydrobit user add` makes one")
     return found.company
-
-
-def _all(page: Callable[[int], tuple[int, Sequence[T]]]) -> list[T]:
-    """The rows of all pages."""
-    found: list[T] = []
-    while rows := page(len(found) // PAGE + 1)[1]:
-        found += rows
-        if len(rows) < PAGE:
-            break
-    return found
 
 
 def _company_row(one: identity.Company) -> dict[str, Any]:

@@ -8,7 +8,20 @@ import msgspec
 from cyclopts import Parameter
 
 from hydrobit.cli import app
-from hydrobit.cli.common import AsJson, Data, authored, checked_id, company_number, opened, print_rows, settings
+from hydrobit.cli.common import (
+    AsJson,
+    Company,
+    Data,
+    authored,
+    checked_id,
+    company_number,
+    content_of,
+    number,
+    opened,
+    print_rows,
+    settings,
+    shape,
+)
 from hydrobit.errors import Refused, SettingError
 from hydrobit.kit.amounts import amount_text
 
@@ -20,7 +33,6 @@ sector = cyclopts.App(name="sector", help="Sectors (lots) of a project.")
 app.command(project)
 app.command(sector)
 
-Company = Annotated[str, Parameter(help="The company's id.")]
 OfProject = Annotated[str, Parameter(name="--project", help="The project's id.")]
 Boundary = Annotated[Path | None, Parameter(help="A GeoJSON file with one Polygon or MultiPolygon, WGS 84.")]
 Unit = Annotated[str | None, Parameter(help="What is counted; box when left out of a new project.")]
@@ -48,7 +60,7 @@ def add_project(
     from hydrobit.wire.projects import ProjectInput
 
     wanted = reading.project(
-        _shape(
+        shape(
             ProjectInput,
             projectId=project_id,
             projectName=name,
@@ -80,7 +92,7 @@ def change_project(
     from hydrobit.wire.projects import ProjectChange
 
     given = _defaults(unit, price, bonus, hours, boundary)
-    changes = reading.project_change(_shape(ProjectChange, projectName=name, timezone=timezone, **given))
+    changes = reading.project_change(shape(ProjectChange, projectName=name, timezone=timezone, **given))
     _change_project(project_id, company, changes, data)
     print(f"changed project {project_id}")
 
@@ -126,7 +138,7 @@ def add_sector(
     from hydrobit.wire.projects import SectorInput
 
     given = {"sectorId": sector_id, "sector_name": name, "crop": crop, "variety": variety}
-    wanted = reading.sector(checked_id(project_id), _shape(SectorInput, **given, boundary=_boundary(boundary)))
+    wanted = reading.sector(checked_id(project_id), shape(SectorInput, **given, boundary=_boundary(boundary)))
     with authored(data, company) as (store, author):
         _, is_new = store.write(service.add_sector, author, wanted)
     print(f"added sector {sector_id}" if is_new else f"sector {sector_id} was there already")
@@ -168,7 +180,7 @@ def change_sector(
     from hydrobit.wire.projects import SectorChange
 
     given = {"sector_name": name, "crop": crop, "variety": variety, "boundary": _boundary(boundary)}
-    _change_sector(sector_id, company, project_id, reading.sector_change(_shape(SectorChange, **given)), data)
+    _change_sector(sector_id, company, project_id, reading.sector_change(shape(SectorChange, **given)), data)
     print(f"changed sector {sector_id}")
 
 
@@ -234,19 +246,14 @@ def _sector_row(one: "Sector") -> dict[str, Any]:
     }
 
 
-def _shape(shape: type[msgspec.Struct], **given: Any) -> Any:
-    """The request that says the same, so that flags are held to the rules of the API."""
-    return shape(auth0Id="", **{name: value for name, value in given.items() if value is not None})
-
-
 def _defaults(
     unit: str | None, price: str | None, bonus: str | None, hours: int | None, boundary: Path | None
 ) -> dict[str, Any]:
     return {
         "samplingUnit": unit,
-        "pricePerUnit": None if price is None else _number(price, "--price"),
+        "pricePerUnit": number(price, "--price"),
         "bonus": None if bonus is None else _bonus(bonus),
-        "maxDurationHours": None if hours is None else _number(str(hours), "--hours"),
+        "maxDurationHours": None if hours is None else number(str(hours), "--hours"),
         "boundary": _boundary(boundary),
     }
 
@@ -255,17 +262,7 @@ def _bonus(text: str) -> Any:
     from hydrobit.wire.sessions import BonusInput
 
     kind = "percent" if text.endswith("%") else "flat"
-    return BonusInput(kind, _number(text.removesuffix("%"), "--bonus"))  # type: ignore[arg-type]
-
-
-def _number(text: str, flag: str) -> msgspec.Raw:
-    from hydrobit.kit.amounts import read_amount
-
-    try:
-        read_amount(text.encode())
-    except ValueError as e:
-        raise SettingError(f"{flag} {e}") from e
-    return msgspec.Raw(text.encode())
+    return BonusInput(kind, number(text.removesuffix("%"), "--bonus"))  # type: ignore[arg-type]
 
 
 def _boundary(file: Path | None) -> msgspec.Raw | None:
@@ -279,8 +276,6 @@ def _geojson(file: Path) -> dict[str, Any]:
     from hydrobit.projects import reading
 
     try:
-        return reading.file(file.read_bytes())
-    except OSError as e:
-        raise SettingError(f"{file} cannot be read: {e.strerror}") from e
+        return reading.file(content_of(file, reading.FILE_BYTES_MAX))
     except Refused as e:
         raise SettingError(f"{file}: {e}") from e

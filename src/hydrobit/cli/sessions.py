@@ -1,24 +1,16 @@
 """Commands for sessions: what only the operator may do with them."""
 
-from typing import Annotated
-
 import cyclopts
-from cyclopts import Parameter
 
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, authored, checked_id
+from hydrobit.cli.common import Company, Data, authored, checked_id
 
 session = cyclopts.App(name="session", help="Production sessions.")
 app.command(session)
 
 
 @session.command(name="erase")
-def erase_session(
-    session_id: str,
-    *,
-    company: Annotated[str, Parameter(help="The company's id.")],
-    data: Data = None,
-) -> None:
+def erase_session(session_id: str, *, company: Company, data: Data = None) -> None:
     """Erase what was written in a session about people: notes, number plate, driver. Units and totals stay."""
     from hydrobit.sessions import service
 

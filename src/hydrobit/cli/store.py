@@ -1,17 +1,16 @@
 """Commands that look after a store: operations, verify, backup, migrate, held."""
 
 import inspect
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import cyclopts
 from cyclopts import Parameter
 
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, opened, settings
+from hydrobit.cli.common import AsJson, Data, opened, print_rows, settings
 from hydrobit.errors import LedgerBroken, StoreError
 from hydrobit.kit.amounts import amount_text
 from hydrobit.kit.clock import SystemClock
@@ -146,7 +145,7 @@ def list_held(
     *,
     company: Annotated[str | None, Parameter(help="Only this company's.")] = None,
     data: Data = None,
-    as_json: Annotated[bool, Parameter(name="--json", help="One JSON object a line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List what is held for review, oldest first."""
     lines: list[HeldLine] = []
@@ -155,21 +154,10 @@ def list_held(
         while page := store.read(held_after, *place, company, HELD_PAGE):
             lines += page
             place = (page[-1].company, page[-1].held_number)
-    if as_json:
-        for line in lines:
-            print(json.dumps(_held_row(line), ensure_ascii=False))
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("heldId", "company", "session", "worker", "name", "units", "recorded", "received", "by")
-    for line in lines:
-        table.add_row(*(Text(value) for value in _held_row(line).values()))
-    Console().print(table if lines else "nothing is held")
+    print_rows(map(_held_row, lines), as_json, "nothing is held")
 
 
-def _held_row(line: HeldLine) -> dict[str, str]:
+def _held_row(line: HeldLine) -> dict[str, Any]:
     return {
         "heldId": line.public_id,
         "companyId": line.company_id,

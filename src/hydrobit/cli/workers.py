@@ -10,8 +10,22 @@ import msgspec
 from cyclopts import Parameter
 
 from hydrobit.cli import app
-from hydrobit.cli.common import AsJson, Data, authored, checked_id, company_number, opened, print_rows, settings
-from hydrobit.errors import SettingError, StoreError
+from hydrobit.cli.common import (
+    PAGE,
+    AsJson,
+    Company,
+    Data,
+    all_rows,
+    authored,
+    checked_id,
+    company_number,
+    content_of,
+    number,
+    opened,
+    print_rows,
+    settings,
+    shape,
+)
 from hydrobit.kit.amounts import amount_text
 from hydrobit.kit.folding import fold
 from hydrobit.kit.instants import write_instant
@@ -22,14 +36,11 @@ from hydrobit.workers import template as options
 from hydrobit.workers.store import Wanted, Worker
 from hydrobit.workers.template import Kind, Template
 
-PAGE = 100
-
 worker = cyclopts.App(name="worker", help="Workers of the crew register.")
 template = cyclopts.App(name="template", help="What workers may be: positions, employment types, statuses, skills.")
 app.command(worker)
 app.command(template)
 
-Company = Annotated[str, Parameter(help="The company's id.")]
 WorkerId = Annotated[str, Parameter(name="WORKER", help="Business id such as JS0315, or stored id.")]
 Clearable = Annotated[str | None, Parameter(help='"" takes it away.')]
 Skills = Annotated[list[str] | None, Parameter(name="--skill", help="May be said several times.")]
@@ -54,7 +65,7 @@ def add_worker(
     data: Data = None,
 ) -> None:
     """Add a worker and print the business id."""
-    body = _shape(
+    body = shape(
         WorkerInput,
         first_name=first_name,
         last_name=last_name,
@@ -64,7 +75,7 @@ def add_worker(
         status=status,
         phone=phone,
         email=email,
-        hourly_rate=_number(rate),
+        hourly_rate=number(rate, "--rate"),
         skills=skill,
         notes=notes,
     )
@@ -95,7 +106,7 @@ def change_worker(
     data: Data = None,
 ) -> None:
     """Change what is given of a worker; the business id stays, and nothing of the history is deleted."""
-    body = _shape(
+    body = shape(
         WorkerChange,
         first_name=first_name,
         last_name=last_name,
@@ -107,7 +118,7 @@ def change_worker(
         email=email,
         emergency_contact_name=emergency_contact_name,
         emergency_contact_phone=emergency_contact_phone,
-        hourly_rate=_number(rate),
+        hourly_rate=number(rate, "--rate"),
         skills=skill,
         notes=notes,
     )
@@ -127,13 +138,10 @@ def list_workers(
     as_json: AsJson = False,
 ) -> None:
     """List a company's workers, latest added first."""
-    wanted, found = Wanted(text=fold(search or "") or None, status=status), list[Worker]()
+    wanted = Wanted(text=fold(search or "") or None, status=status)
     with opened(settings(data=data)) as store:
-        number = company_number(store, company)
-        while page := store.read(service.list_workers, number, wanted, len(found) // PAGE + 1, PAGE)[1]:
-            found += page
-            if len(page) < PAGE:
-                break
+        of = company_number(store, company)
+        found = all_rows(lambda page: store.read(service.list_workers, of, wanted, page, PAGE))
     print_rows(map(_told if as_json else _row, found), as_json, "there is no worker")
 
 
@@ -155,7 +163,7 @@ def import_workers(
     data: Data = None,
 ) -> None:
     """Add a crew from a CSV file; every line is taken, or none. Exit status 1 when a line is bad."""
-    text, encoding = crew.decode(_content(file))
+    text, encoding = crew.decode(content_of(file, crew.FILE_BYTES_MAX))
     wanted = crew.read(text)
     print(f"read as {encoding}, separated by {wanted.separator}")
     if wanted.passed_over:
@@ -220,31 +228,6 @@ def set_template(
 def _print_options(found: Template) -> None:
     for kind, names in found.options.items():
         print(f"{kind}: {', '.join(names)}")
-
-
-def _shape(shape: type[msgspec.Struct], **given: Any) -> Any:
-    """The request that says the same, so that flags are held to the rules of the API."""
-    return shape(auth0Id="", **{name: value for name, value in given.items() if value is not None})
-
-
-def _number(text: str | None) -> msgspec.Raw | None:
-    from hydrobit.kit.amounts import read_amount
-
-    if text is None:
-        return None
-    try:
-        read_amount(text.encode())
-    except ValueError as e:
-        raise SettingError(f"--rate {e}") from e
-    return msgspec.Raw(text.encode())
-
-
-def _content(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened_file:
-            return opened_file.read(crew.FILE_BYTES_MAX + 1)
-    except OSError as e:
-        raise StoreError(f"{file} cannot be read: {e.strerror}") from e
 
 
 def _row(one: Worker) -> dict[str, Any]:

@@ -14,6 +14,9 @@ import msgspec
 from hydrobit.errors import Code, Refused
 
 FILE_BYTES_MAX = 1024 * 1024
+"""Of JSON and YAML."""
+BYTES_MAX = 8 * 1024 * 1024
+"""Of whatever is read here; a spreadsheet has a limit of its own below it."""
 Definition = dict[str, Any]
 
 
