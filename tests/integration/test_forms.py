@@ -566,6 +566,13 @@ def test_a_task_needs_a_task_form_and_a_user_of_the_company(admin: Caller) -> No
     refusal(assign(admin, form, demo.ADMIN), 409, "form_disabled")
 
 
+def test_the_id_of_a_tasks_user_is_kept_to_the_letter(admin: Caller) -> None:
+    user = "user_jose\N{COMBINING ACUTE ACCENT}"
+    assert admin.post("/api/control/admin/users", json={"userId": user, "name": "José", "role": "viewer"}).is_success
+    answer = assign(admin, task_form(admin), user)
+    assert (answer.status_code, answer.json()["data"]["userId"]) == (201, user)
+
+
 # Setting forms up
 
 

@@ -75,9 +75,13 @@ def test_users_of_another_company_answer_as_unknown(admin: Caller, neighbour: Ca
     assert listed(neighbour)[demo.OTHER_USER]["status"] == "active"
 
 
-@pytest.mark.parametrize("user_id", ["operator", "system", "key:key_0123456789abcdef", " ", " x", "x" * 256, "a\x00b"])
+@pytest.mark.parametrize("user_id", ["operator", "system", "key:key_0123456789abcdef", " x", "x" * 256, "a\x00b"])
 def test_an_id_that_could_pass_for_another_is_refused(admin: Caller, user_id: str) -> None:
     assert refusal(add(admin, user_id), 400, "invalid_value")["field"] == "userId"
+
+
+def test_a_blank_id_is_missing(admin: Caller) -> None:
+    assert refusal(add(admin, " "), 400, "missing_field")["field"] == "userId"
 
 
 @pytest.mark.parametrize("body", [{}, {"name": " "}, {"role": None}])

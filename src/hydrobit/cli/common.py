@@ -110,14 +110,9 @@ def checked_name(text: str) -> str:
 
 def checked_user(text: str) -> str:
     """The id of a user, kept to the letter as tokens carry it. Raises Refused."""
-    from hydrobit.identity.compact import SUBJECT_LENGTH_MAX
-    from hydrobit.kit import texts
     from hydrobit.wire import fields
 
-    try:
-        return texts.exact(text, SUBJECT_LENGTH_MAX)
-    except ValueError as e:
-        raise fields.invalid("the id", e) from e
+    return fields.user_id(text, "the id")
 
 
 def all_rows(read_page: Callable[[int], tuple[int, Sequence[T]]]) -> list[T]:

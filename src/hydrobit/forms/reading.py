@@ -22,7 +22,6 @@ SECONDS_MAX = 366 * 86_400
 """A form that was begun a year ago and handed in now."""
 DEFINITION_BYTES_MAX = 1024 * 1024
 """Of a definition as it is sent, with its blanks."""
-USER_ID_LENGTH_MAX = 255
 _DIGESTED_LENGTH_MIN = 80
 """Texts that are as long enter the digest of a record's content by their own digest. Shorter than any that is lifted,
 however it is escaped."""
@@ -115,7 +114,7 @@ def wish(body: TaskInput) -> Wish:
     """Raises Refused naming the field."""
     due_day = fields.optional_text(body.dueDay, "dueDay")
     return Wish(
-        user_id=fields.text(body.userId, "userId", USER_ID_LENGTH_MAX),
+        user_id=fields.user_id(body.userId, "userId"),
         title=fields.optional_text(body.title, "title"),
         due_day=None if due_day is None else fields.day(due_day, "dueDay"),
         task_id=fields.optional_text(body.taskId, "taskId"),

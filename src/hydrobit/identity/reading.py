@@ -4,13 +4,11 @@ import msgspec
 
 from hydrobit.audit.service import OPERATOR
 from hydrobit.errors import Code, Refused
-from hydrobit.identity.compact import SUBJECT_LENGTH_MAX
-from hydrobit.kit import texts
 from hydrobit.ledger.entry import SYSTEM
 from hydrobit.operation import Role
 from hydrobit.wire import fields
+from hydrobit.wire.users import EMAIL_LENGTH_MAX
 
-EMAIL_LENGTH_MAX = 254
 KEY_PREFIX = "key:"
 """How a company key is named where a user would stand."""
 
@@ -55,11 +53,8 @@ def company_change(name: str | None, refuses_unknown_workers: bool | None) -> tu
 
 def _user_id(text: str) -> str:
     """The id as tokens carry it, kept to the letter; it must not pass for one who is no user."""
-    try:
-        exact = texts.exact(text, SUBJECT_LENGTH_MAX)
-    except ValueError as e:
-        raise fields.invalid("userId", e) from e
-    if not exact or exact != exact.strip():
+    exact = fields.user_id(text, "userId")
+    if exact != exact.strip():
         raise fields.invalid("userId", "must be a text without white space around it")
     if exact.casefold() in (OPERATOR, SYSTEM) or exact.casefold().startswith(KEY_PREFIX):
         raise fields.invalid("userId", f"must not be {OPERATOR} or {SYSTEM}, nor begin with {KEY_PREFIX}")

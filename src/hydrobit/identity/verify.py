@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydrobit.errors import Code, Refused, SettingError
-from hydrobit.identity.compact import SUBJECT_LENGTH_MAX, Header, read_compact
+from hydrobit.identity.compact import Header, read_compact
 from hydrobit.identity.keys import FixedKeys, KeySource
 from hydrobit.identity.signing import ALGORITHM, USER_TOKEN_TYPE, SigningKey
 from hydrobit.kit.instants import LATEST
 from hydrobit.kit.texts import exact
 from hydrobit.settings import Settings
+from hydrobit.wire.fields import USER_ID_LENGTH_MAX
 
 _OIDC_TYPES = frozenset({"", "jwt", "at+jwt"})
 
@@ -154,6 +155,6 @@ def _subject(claims: dict[str, Any], name: str) -> str:
     if not isinstance(subject, str) or not subject:
         raise Refused(Code.token_invalid, f"The token must name its user as a text in {name}.")
     try:
-        return exact(subject, SUBJECT_LENGTH_MAX)
+        return exact(subject, USER_ID_LENGTH_MAX)
     except ValueError as e:
         raise Refused(Code.token_invalid, f"The token's {name} {e}.") from e

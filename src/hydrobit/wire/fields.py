@@ -21,6 +21,8 @@ NAME_LENGTH_MAX = 200
 NOTE_LENGTH_MAX = 2_000
 KEY_LENGTH_MAX = 200
 WORKER_ID_LENGTH_MAX = 64
+USER_ID_LENGTH_MAX = 255
+"""The longest id of a user: what names the caller in a token."""
 REMEMBERED_MAX = 32_768
 """Cleaned texts that come again and again are remembered, so many of each kind."""
 OBJECT_DEPTH_MAX = 16
@@ -86,7 +88,8 @@ def element(shape: type[Struct]) -> Meta:
 NAME: dict[str, Any] = {"minLength": 1, "maxLength": NAME_LENGTH_MAX}
 NOTE: dict[str, Any] = {"maxLength": NOTE_LENGTH_MAX}
 KEY: dict[str, Any] = {"minLength": 1, "maxLength": KEY_LENGTH_MAX}
-"""Lengths as the documents tell them; `text` and `key` hold to them."""
+USER_ID: dict[str, Any] = {"minLength": 1, "maxLength": USER_ID_LENGTH_MAX}
+"""Lengths as the documents tell them; `text`, `key` and `user_id` hold to them."""
 
 Ignored = Annotated[list[str], Meta(description="Names of request fields that are not known and were not stored.")]
 SessionId = Annotated[str, said(example="6507f1e3c9d8e2a4b1f9c3d5", **NAME)]
@@ -171,6 +174,17 @@ def key(value: str, field: str) -> str:
     except ValueError as e:
         raise invalid(field, e) from e
     if not exact or exact.isspace():
+        raise missing(field)
+    return exact
+
+
+def user_id(value: str, field: str) -> str:
+    """A user's id, kept to the letter as tokens carry it: 1 to 255 characters, not blank."""
+    try:
+        exact = texts.exact(value, USER_ID_LENGTH_MAX)
+    except ValueError as e:
+        raise invalid(field, e) from e
+    if not exact.strip():
         raise missing(field)
     return exact
 

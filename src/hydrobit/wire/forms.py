@@ -11,6 +11,7 @@ from hydrobit.wire.fields import (
     NAME,
     NAME_LENGTH_MAX,
     UNPROMISED,
+    USER_ID,
     Auth0Id,
     Ignored,
     Instant,
@@ -29,7 +30,6 @@ ANSWERS_LENGTH_MAX = 300
 SUBMISSION_REST_BYTES_MAX = 1024 * 1024
 """What a filled form may have without its photos and media."""
 VERSION_MAX = 999_999_999
-USER_ID: dict[str, Any] = {"minLength": 1, "maxLength": 255}
 
 _TEXT: dict[str, Any] = {"maxLength": NAME_LENGTH_MAX}
 _OBJECT: dict[str, Any] = {"type": "object", "additionalProperties": True}

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from hydrobit.wire.fields import NAME, NAME_LENGTH_MAX, Auth0Id, Ignored, Instant, Success, said
+from hydrobit.wire.fields import NAME, NAME_LENGTH_MAX, USER_ID, Auth0Id, Ignored, Instant, Success, said
 
 RoleName = Literal["admin", "supervisor", "viewer"]
-USER_ID = {"minLength": 1, "maxLength": 255}
-EMAIL = {"maxLength": 254}
+EMAIL_LENGTH_MAX = 254
+EMAIL = {"maxLength": EMAIL_LENGTH_MAX}
 
 
 class UserInput(Struct):
