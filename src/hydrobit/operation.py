@@ -100,6 +100,11 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     ignored: tuple[str, ...] = ()
 
     @property
+    def ignored_or_unset(self) -> list[str] | msgspec.UnsetType:
+        """`ignored` as an answer tells it: left out where there is nothing."""
+        return list(self.ignored) or msgspec.UNSET
+
+    @property
     def page(self) -> tuple[int, int]:
         """The number of the page that is wanted, from 1, and its size; for rows with `PAGING`."""
         return self.query.get("page", 1), self.query.get("limit", PAGE_SIZE)

@@ -26,7 +26,7 @@ async def add_key(context: Context, call: Call) -> Reply:
     wish, key = reading.wish(call.body, call.now), secret.make(context.random)
     added = await context.engine.write(service.add_key, author_of(context, call), key, wish)
     data = AddedCompanyKey(key=key.text, **_members(added, call.now))
-    return Reply(201, AddedCompanyKeyEnvelope(data=data, ignored=list(call.ignored) or UNSET))
+    return Reply(201, AddedCompanyKeyEnvelope(data=data, ignored=call.ignored_or_unset))
 
 
 async def list_keys(context: Context, call: Call) -> Reply:
@@ -41,7 +41,7 @@ async def list_keys(context: Context, call: Call) -> Reply:
 async def revoke_key(context: Context, call: Call) -> Reply:
     revoked = await context.engine.write(service.revoke_key, author_of(context, call), call.path["keyId"])
     data = CompanyKey(**_members(revoked, call.now))
-    return Reply(200, CompanyKeyEnvelope(data=data, ignored=list(call.ignored) or UNSET))
+    return Reply(200, CompanyKeyEnvelope(data=data, ignored=call.ignored_or_unset))
 
 
 def _members(key: store.CompanyKey, now: int) -> dict[str, Any]:

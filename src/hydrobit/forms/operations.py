@@ -147,7 +147,7 @@ def _verification(record: Record) -> wire.Verification:
 
 def _answer_form(call: Call, form: Form, is_new: bool = False) -> Reply:
     data = wire.FormDetails(**_summary(form), definition=Raw(form.definition.text().encode()))
-    return Reply(201 if is_new else 200, wire.FormEnvelope(data=data, ignored=list(call.ignored) or UNSET))
+    return Reply(201 if is_new else 200, wire.FormEnvelope(data=data, ignored=call.ignored_or_unset))
 
 
 def _summary(form: Form) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _summary(form: Form) -> dict[str, Any]:
 
 
 def _answer_task(call: Call, task: Task, is_new: bool = False) -> Reply:
-    return Reply(201 if is_new else 200, wire.TaskEnvelope(data=_task(task), ignored=list(call.ignored) or UNSET))
+    return Reply(201 if is_new else 200, wire.TaskEnvelope(data=_task(task), ignored=call.ignored_or_unset))
 
 
 def _task(task: Task) -> wire.Task:

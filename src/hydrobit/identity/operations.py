@@ -59,7 +59,7 @@ def _company(call: Call, company: store.Company) -> CompanyEnvelope:
         refusesUnknownWorkers=company.refuses_unknown_workers,
         createdAt=write_instant(company.created_at),
     )
-    return CompanyEnvelope(data=told, ignored=list(call.ignored) or UNSET)
+    return CompanyEnvelope(data=told, ignored=call.ignored_or_unset)
 
 
 async def _switch(context: Context, call: Call, active: bool) -> Reply:
@@ -68,7 +68,7 @@ async def _switch(context: Context, call: Call, active: bool) -> Reply:
 
 
 def _envelope(call: Call, user: Profile) -> UserEnvelope:
-    return UserEnvelope(data=_user(user), ignored=list(call.ignored) or UNSET)
+    return UserEnvelope(data=_user(user), ignored=call.ignored_or_unset)
 
 
 def _user(user: Profile) -> User:

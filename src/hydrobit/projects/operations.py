@@ -68,17 +68,17 @@ async def import_sectors(context: Context, call: Call) -> Reply:
     author, dry_run = author_of(context, call), call.body.dryRun is True
     done = await context.engine.write(importing.add_sectors, author, call.path["projectId"], features, dry_run)
     data = wire.SectorsImported(dryRun=dry_run, added=done.added, changed=done.changed, unchanged=done.unchanged)
-    return Reply(200, wire.SectorsImportedEnvelope(data=data, ignored=list(call.ignored) or UNSET))
+    return Reply(200, wire.SectorsImportedEnvelope(data=data, ignored=call.ignored_or_unset))
 
 
 def _answer_project(call: Call, project: store.Project, is_new: bool = False) -> Reply:
     data = _project(call, project, None)
-    return Reply(201 if is_new else 200, wire.ProjectEnvelope(data=data, ignored=list(call.ignored) or UNSET))
+    return Reply(201 if is_new else 200, wire.ProjectEnvelope(data=data, ignored=call.ignored_or_unset))
 
 
 def _answer_sector(call: Call, sector: store.Sector, is_new: bool = False) -> Reply:
     data = _sector(sector)
-    return Reply(201 if is_new else 200, wire.SectorEnvelope(data=data, ignored=list(call.ignored) or UNSET))
+    return Reply(201 if is_new else 200, wire.SectorEnvelope(data=data, ignored=call.ignored_or_unset))
 
 
 def _project(call: Call, project: store.Project, sectors: list[store.Sector] | None) -> wire.Project:

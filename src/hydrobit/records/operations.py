@@ -52,7 +52,7 @@ async def create(context: Context, call: Call) -> Reply:
         (draft,) = await _with_business_ids(context, [draft])
     outcome = _recorded(*await context.appender.append((draft,)))
     data = RecordCreatedData(payloadPreview=_preview(draft, outcome), idempotent=outcome.replay)
-    return Reply(200 if outcome.replay else 201, RecordCreated(data=data, ignored=list(call.ignored) or UNSET))
+    return Reply(200 if outcome.replay else 201, RecordCreated(data=data, ignored=call.ignored_or_unset))
 
 
 async def create_many(context: Context, call: Call) -> Reply:
@@ -74,7 +74,7 @@ async def create_many(context: Context, call: Call) -> Reply:
         for task in in_flight:
             task.cancel()
         await asyncio.gather(*in_flight, return_exceptions=True)
-    return Reply(207, BulkOutcome(results=results, summary=_summary(results), ignored=list(call.ignored) or UNSET))
+    return Reply(207, BulkOutcome(results=results, summary=_summary(results), ignored=call.ignored_or_unset))
 
 
 async def void(context: Context, call: Call) -> Reply:
@@ -90,7 +90,7 @@ async def void(context: Context, call: Call) -> Reply:
     preview = VoidPreview(
         recordId=outcome.record_id, voidOf=draft.record_id, idempotent=True if outcome.replay else UNSET
     )
-    return Reply(200, VoidEnvelope(data=VoidData(payloadPreview=preview), ignored=list(call.ignored) or UNSET))
+    return Reply(200, VoidEnvelope(data=VoidData(payloadPreview=preview), ignored=call.ignored_or_unset))
 
 
 async def read(context: Context, call: Call) -> Reply:

@@ -53,9 +53,7 @@ async def open_session(context: Context, call: Call) -> Reply:
     view, is_new = await context.engine.write(
         service.open_session, call.caller, opening, call.source, call.now, context.random(canonical.SALT_BYTES)
     )
-    return Reply(
-        201 if is_new else 200, SessionEnvelope(data=_session(call, view), ignored=list(call.ignored) or UNSET)
-    )
+    return Reply(201 if is_new else 200, SessionEnvelope(data=_session(call, view), ignored=call.ignored_or_unset))
 
 
 async def list_sessions(context: Context, call: Call) -> Reply:
@@ -83,7 +81,7 @@ async def change_session(context: Context, call: Call) -> Reply:
         call.now,
         _salts(context),
     )
-    return Reply(200, SessionUpdatedEnvelope(data=SessionUpdated(updated=True), ignored=list(call.ignored) or UNSET))
+    return Reply(200, SessionUpdatedEnvelope(data=SessionUpdated(updated=True), ignored=call.ignored_or_unset))
 
 
 async def extend_session(context: Context, call: Call) -> Reply:
@@ -96,7 +94,7 @@ async def extend_session(context: Context, call: Call) -> Reply:
         call.now,
     )
     data = SessionExtended(maxDurationHours=hours)
-    return Reply(200, SessionExtendedEnvelope(data=data, ignored=list(call.ignored) or UNSET))
+    return Reply(200, SessionExtendedEnvelope(data=data, ignored=call.ignored_or_unset))
 
 
 async def close_session(context: Context, call: Call) -> Reply:
@@ -121,7 +119,7 @@ async def close_session(context: Context, call: Call) -> Reply:
         heldCount=view.held_count,
         workers=_workers(view.workers or ()),
     )
-    return Reply(200, SessionClosedEnvelope(data=data, ignored=list(call.ignored) or UNSET))
+    return Reply(200, SessionClosedEnvelope(data=data, ignored=call.ignored_or_unset))
 
 
 async def close_expired(context: Context) -> int:

@@ -41,7 +41,7 @@ async def create_worker(context: Context, call: Call) -> Reply:
     photo = await _photo(context, call)
     worker, is_new = await context.engine.write(service.add_worker, author_of(context, call), new, photo)
     return Reply(
-        201 if is_new else 200, WorkerEnvelope(data=_worker(context, call, worker), ignored=list(call.ignored) or UNSET)
+        201 if is_new else 200, WorkerEnvelope(data=_worker(context, call, worker), ignored=call.ignored_or_unset)
     )
 
 
@@ -69,7 +69,7 @@ async def read_worker(context: Context, call: Call) -> Reply:
 async def change_worker(context: Context, call: Call) -> Reply:
     changes = reading.changes(call.body, call.ignored)
     worker = await context.engine.write(service.change_worker, author_of(context, call), call.path["worker"], changes)
-    return Reply(200, WorkerEnvelope(data=_worker(context, call, worker), ignored=list(call.ignored) or UNSET))
+    return Reply(200, WorkerEnvelope(data=_worker(context, call, worker), ignored=call.ignored_or_unset))
 
 
 async def import_workers(context: Context, call: Call) -> Reply:
@@ -104,12 +104,12 @@ def _imported(call: Call, wanted: Crew, done: Imported) -> Reply:
         ],
         columnsPassedOver=wanted.passed_over,
     )
-    return Reply(200, wire.CrewImportedEnvelope(data=data, ignored=list(call.ignored) or UNSET))
+    return Reply(200, wire.CrewImportedEnvelope(data=data, ignored=call.ignored_or_unset))
 
 
 def _template(call: Call, found: template.Template) -> Reply:
     data = wire.Template(**{kind.value: list(names) for kind, names in found.options.items()})
-    return Reply(200, wire.TemplateEnvelope(data=data, ignored=list(call.ignored) or UNSET))
+    return Reply(200, wire.TemplateEnvelope(data=data, ignored=call.ignored_or_unset))
 
 
 def _wanted(call: Call) -> Wanted:
