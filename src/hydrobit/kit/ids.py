@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 PREFIX_BYTES = 4
-WORKER_ID_LENGTH = 24
+STORED_WORKER_ID_LENGTH = 24
 _HEX16 = re.compile(r"[0-9a-f]{16}")
 
 
@@ -37,7 +37,7 @@ def session_id(opened_at: int, prefix: int, seq: int) -> str:
     return f"{opened_at // 1000 & 0xFFFFFFFF:08x}{prefix << 32 | seq:016x}"
 
 
-def worker_id(created_at: int, prefix: int, number: int) -> str:
+def stored_worker_id(created_at: int, prefix: int, number: int) -> str:
     """The stored id of a worker, 24 hex digits: the second it was made in, then prefix and number."""
     return f"{created_at // 1000 & 0xFFFFFFFF:08x}{prefix << 32 | number:016x}"
 

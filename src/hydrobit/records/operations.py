@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw
 from hydrobit.errors import CATALOGUE, Code, Refused
 from hydrobit.kit import canonical
 from hydrobit.kit.amounts import write_amount
-from hydrobit.kit.ids import WORKER_ID_LENGTH as STORED_WORKER_ID_LENGTH
+from hydrobit.kit.ids import STORED_WORKER_ID_LENGTH
 from hydrobit.kit.instants import write_instant
 from hydrobit.operation import ANYONE, WRITERS, Call, Context, Http, Operation, Parameter, Repeat, Reply, Scope, Source
 from hydrobit.records import explain, reading, service, showing

@@ -31,8 +31,6 @@ class Newcomer(msgspec.Struct, frozen=True):
     """Someone who is to join: who it is, and the id that is the next free one."""
 
     new: NewWorker
-    person: str
-    search: str
     id_base: str
     id_number: int
 
@@ -76,8 +74,8 @@ class Hiring:
             last = store.last_id_number(self._tx, self._company, id_base)
         self._id_numbers[id_base] = last + 1
         new = msgspec.structs.replace(new, skills=self.template.known_skills(new.skills))
-        newcomer = Newcomer(new, _person(new), _search_text(new), id_base, last + 1)
-        self._joined[newcomer.person, new.hire_date] = newcomer.worker_id
+        newcomer = Newcomer(new, id_base, last + 1)
+        self._joined[_person(new), new.hire_date] = newcomer.worker_id
         return newcomer
 
 
@@ -130,7 +128,7 @@ def prepare(author: Author, newcomers: Sequence[Newcomer], numbers: Numbers, pho
         Worker(
             **msgspec.structs.asdict(one.new),
             worker_no=worker_no,
-            stored_id=ids.worker_id(author.now, numbers.prefix, worker_no),
+            stored_id=ids.stored_worker_id(author.now, numbers.prefix, worker_no),
             worker_id=one.worker_id,
             photo=photo,
             created_at=author.now,
@@ -138,9 +136,7 @@ def prepare(author: Author, newcomers: Sequence[Newcomer], numbers: Numbers, pho
         for worker_no, one in enumerate(newcomers, start=numbers.worker_no)
     ]
     rows = [
-        store.row(
-            author.company, worker, one.id_base, one.id_number, one.person, f"{one.search} {worker.worker_id.lower()}"
-        )
+        store.row(author.company, worker, one.id_base, one.id_number, _person(worker), _search_text(worker))
         for worker, one in zip(workers, newcomers, strict=True)
     ]
     told = [(worker.worker_id, None, _shown(worker)) for worker in workers]
@@ -177,7 +173,7 @@ def change_worker(tx: Transaction, author: Author, name: str, changes: Mapping[s
     if after == before:
         return before
     try:
-        store.update(tx, company, after, _person(after), f"{_search_text(after)} {after.worker_id.lower()}")
+        store.update(tx, company, after, _person(after), _search_text(after))
     except Duplicate as e:
         sentence = f"Another worker hired on {after.hire_date} has these names; tell the two apart in the names."
         raise Refused(Code.name_taken, sentence, field="last_name") from e
@@ -206,7 +202,7 @@ def erase_worker(tx: Transaction, company: int, worker_id: str, now: int) -> boo
         skills=(),
         notes=None,
     )
-    store.update(tx, company, after, _person(after), f"{_search_text(after)} {worker_id.lower()}")
+    store.update(tx, company, after, _person(after), _search_text(after))
     if before.photo is not None:
         store.drop_photo(tx, company, before.worker_no)
         objects.unname(tx, company, before.photo, now)
@@ -232,7 +228,7 @@ def list_workers(tx: Transaction, company: int, wanted: Wanted, page: int, page_
 
 def is_stored_id(text: str) -> bool:
     """Whether a text has the form of a stored id; business ids are shorter."""
-    return len(text) == ids.WORKER_ID_LENGTH and _STORED_ID.fullmatch(text) is not None
+    return len(text) == ids.STORED_WORKER_ID_LENGTH and _STORED_ID.fullmatch(text) is not None
 
 
 def to_business_ids(tx: Transaction, company: int, stored_ids: frozenset[str]) -> dict[str, str]:
@@ -246,9 +242,9 @@ def _person(new: NewWorker | Worker) -> str:
     return "\t".join(" ".join(name.casefold().split()) for name in (new.first_name, new.last_name))
 
 
-def _search_text(named: NewWorker | Worker) -> str:
-    """What a search for the names looks in; the business id follows it."""
-    return fold(f"{named.first_name} {named.last_name}")
+def _search_text(worker: Worker) -> str:
+    """What a search looks in: the names, then the business id."""
+    return fold(f"{worker.first_name} {worker.last_name} {worker.worker_id}")
 
 
 def _shown(worker: Worker) -> dict[str, object]:
