@@ -77,7 +77,7 @@ class KeyCheck:
         if not secret.fits(text, key.salt, key.digest):
             raise _not_valid()
         if key.expires_at is not None and now >= key.expires_at:
-            raise Refused(Code.token_expired, "the key's time is over; ask an administrator for another one")
+            raise Refused(Code.token_expired, "The company key's time is over; ask an administrator for another one.")
         if key.is_company_disabled:
             raise Refused(Code.no_company, "The key is valid, but its company is not active.")
         self._uses[key.company, key.key_id] = now
@@ -92,4 +92,5 @@ def _remember(kept: dict[str, V], key_id: str, value: V, length_max: int) -> Non
 
 
 def _not_valid() -> Refused:
-    return Refused(Code.token_invalid, "the company key is not one that counts")
+    sentence = "The company key is wrong, unknown or revoked; ask an administrator for another one."
+    return Refused(Code.token_invalid, sentence)

@@ -135,7 +135,8 @@ def _refuse_taken(project_id: str, stored: list[Sector]) -> None:
     disabled = [f"{one.sector_id} (disabled)" for one in stored if one.project_id == project_id and one.disabled]
     if elsewhere or disabled:
         named = fields.faults([*elsewhere, *disabled])
-        raise Refused(Code.id_taken, f"These sectors are there already and cannot be changed so: {named}.")
+        sentence = "Give the features of these sectors other ids, or enable those that are disabled"
+        raise Refused(Code.id_taken, f"{sentence}: {named}.")
 
 
 def _refuse(faults: list[str], count: int) -> None:
