@@ -226,6 +226,14 @@ def test_a_remark_that_begins_like_a_data_url_is_a_remark(admin: Caller, form: s
     assert values_of(admin, form)["remark"] == remark
 
 
+def test_members_that_nobody_asked_for_are_named_as_they_were_sent_however_long(admin: Caller, form: str) -> None:
+    name = "data:audio/ogg;base64," + "QUJD" * 400
+    record = {"_id": form, "auth0Id": admin.user, "type": "inspection", name: 1}
+    answer = admin.post(FORM_RECORD, json={name: 1, "record": record | {"form_values": [{"field": "leaf", name: 1}]}})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["ignored"] == [name, f"record.{name}", f"record.form_values.leaf.{name[:100]}"]
+
+
 def test_a_packed_body_is_taken(admin: Caller, form: str) -> None:
     record = {"_id": form, "auth0Id": admin.user, "type": "inspection"}
     values = [{"field": "leaf", "value": data_url(picture(size=(900, 700)))}]
