@@ -135,6 +135,12 @@ def test_content_is_the_same_again_whatever_holds_its_media() -> None:
     assert filled({"text": value}).content_digest == filled({"text": value}).content_digest
 
 
+@pytest.mark.parametrize("value", ["good", "other", ""])
+def test_a_list_with_more_than_the_options_is_refused_unread(value: str) -> None:
+    with pytest.raises(Refused, match=r"form_values\.multichoice has 2 options, and holds 3\."):
+        checked({"multichoice": [value] * 3})
+
+
 def test_answers_that_are_too_long_together_are_refused() -> None:
     fields = [{"name": f"f{number}", "type": "text"} for number in range(300)]
     form = definition.read({"_id": "f", "name": "f", "type": "x", "fields": fields})
