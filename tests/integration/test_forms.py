@@ -322,6 +322,22 @@ def test_the_same_event_with_other_content_is_a_conflict(admin: Caller, changes:
     assert body["existing"]["recordId"] == first["recordId"]
 
 
+def test_the_same_event_of_another_user_is_a_conflict_that_does_not_tell_who(
+    server: RunningServer, admin: Caller, supervisor: Caller
+) -> None:
+    form = admin.add_form(APHIDS)
+    first = supervisor.submitted(form, {"aphids": 3}, clientEventId="evt_1")
+    before = stored(server)
+    answer = admin.submit(form, {"aphids": 3}, clientEventId="evt_1")
+    body = refusal(answer, 409, "idempotency_conflict")
+    assert (body["field"], body["existing"]["recordId"]) == ("clientEventId", first["recordId"])
+    assert "with another user." in body["error"]
+    assert demo.SUPERVISOR not in answer.text
+    assert stored(server) == before
+    assert supervisor.submit(form, {"aphids": 3}, clientEventId="evt_1").json() == first | {"idempotent": True}
+    assert "another user, another content." in admin.submit(form, {"aphids": 4}, clientEventId="evt_1").json()["error"]
+
+
 def test_one_event_from_many_phones_at_once_is_one_record(server: RunningServer, admin: Caller) -> None:
     form = admin.add_form(APHIDS)
     callers = [Caller(server) for _ in range(CALLERS)]

@@ -1,6 +1,7 @@
 """The answers of a filled form, checked against the version that it names."""
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -163,17 +164,29 @@ def _datetime(sent: _Sent) -> str | None:
     return None if text is None else write_instant(fields.instant(text, sent.path))
 
 
-def _choice(sent: _Sent, raw: Raw | None = None) -> str | None:
+def _choice(sent: _Sent) -> str | None:
+    return _chosen(sent, sent.raw, _options(sent.field))
+
+
+def _options(field: Field) -> dict[str, None]:
+    """The values that may be chosen: a set, in order."""
+    return dict.fromkeys(option.value for option in field.options or ())
+
+
+def _chosen(sent: _Sent, raw: Raw, values: dict[str, None]) -> str | None:
     text = _text(sent, raw)
-    values = [option.value for option in sent.field.options or ()]
     if text is not None and text not in values:
+        named = ", ".join(islice(values, OPTIONS_NAMED_MAX))
         more = " and others" if len(values) > OPTIONS_NAMED_MAX else ""
-        raise fields.invalid(sent.path, f"is none of its options: {', '.join(values[:OPTIONS_NAMED_MAX])}{more}")
+        raise fields.invalid(sent.path, f"is none of its options: {named}{more}")
     return text
 
 
 def _multichoice(sent: _Sent) -> list[str] | None:
-    chosen = [_choice(sent, element) for element in sent.elements("a list of texts")]
+    elements, values = sent.elements("a list of texts"), _options(sent.field)
+    if len(elements) > len(values):
+        raise fields.invalid(sent.path, f"has {len(values)} options, and holds {len(elements)}")
+    chosen = [_chosen(sent, element, values) for element in elements]
     given = [one for one in chosen if one is not None]
     if len(set(given)) < len(given):
         raise fields.invalid(sent.path, "holds an option more than once")

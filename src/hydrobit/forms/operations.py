@@ -1,6 +1,7 @@
 """The rows of forms: what a phone fetches and hands in, and what an admin sets up and reads."""
 
 import asyncio
+import os
 from typing import Any
 
 import msgspec
@@ -296,7 +297,7 @@ OPERATIONS = (
         ),
         http=Http("POST", PATH + "/record", {200: "It was stored before.", 201: "Stored."}),
         handler=submit_record,
-        request=wire.SubmissionBody(),
+        request=wire.SubmissionBody(os.urandom),
         answer=wire.FormRecordEnvelope,
         roles=WRITERS,
         repeat=Repeat.by_event,

@@ -50,7 +50,7 @@ def look(tx: Transaction, caller: Caller, filled: Filled) -> HandedIn | Judged:
 
     It only reads, before the media are kept; `hand_in` looks again. Raises Refused as that does.
     """
-    return _replayed(tx, caller.company, filled) or _judge(tx, caller, filled, filled.version)
+    return _replayed(tx, caller, filled) or _judge(tx, caller, filled, filled.version)
 
 
 def hand_in(
@@ -68,7 +68,7 @@ def hand_in(
     role_forbidden, task_not_found, project_not_found, sector_not_found, form_disabled. May run twice.
     """
     head = ledger.lock_head(tx, caller.company)
-    replayed = _replayed(tx, caller.company, filled)
+    replayed = _replayed(tx, caller, filled)
     if replayed is not None:
         return replayed
     judged = _judge(tx, caller, filled, version)
@@ -103,20 +103,25 @@ def hand_in(
     return HandedIn(record, _end(tx, caller.company, judged.task, now), True)
 
 
-def _replayed(tx: Transaction, company: int, filled: Filled) -> HandedIn | None:
-    """What the same event was answered before. Raises Refused, idempotency_conflict, for other content."""
+def _replayed(tx: Transaction, caller: Caller, filled: Filled) -> HandedIn | None:
+    """What the same event was answered before. Raises Refused, idempotency_conflict, for other content.
+
+    The user is content: two phones that count 1, 2, 3 would else lose each other's forms without a word.
+    """
     if filled.client_event_id is None:
         return None
-    record = store.record_by_event(tx, company, filled.client_event_id)
+    record = store.record_by_event(tx, caller.company, filled.client_event_id)
     if record is None:
         return None
-    task = None if record.task_no is None else store.task_by_number(tx, company, record.task_no)
+    task = None if record.task_no is None else store.task_by_number(tx, caller.company, record.task_no)
     differ = _differences(filled, record, task)
+    if record.user_id != caller.user_id:
+        differ.insert(0, "user")
     if differ:
         raise Refused(
             Code.idempotency_conflict,
             f"clientEventId {filled.client_event_id} was used before for {record.record_id}, with another "
-            f"{', another '.join(differ)}.",
+            f"{', another '.join(differ)}. Every filled form needs an id of its own, such as a UUID.",
             field="clientEventId",
             existing={
                 "recordId": record.record_id,

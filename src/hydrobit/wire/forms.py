@@ -1,5 +1,6 @@
 """Shapes of the forms, their tasks, and what is handed in."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
@@ -23,7 +24,7 @@ from hydrobit.wire.fields import (
     number,
     said,
 )
-from hydrobit.wire.lifting import Lifted, lift
+from hydrobit.wire.lifting import NONCE_BYTES, Lifted, lift
 
 ANSWERS_LENGTH_MAX = 300
 """As many as a form may have fields."""
@@ -137,12 +138,13 @@ class SubmissionBody:
 
     shape = FormSubmission
 
-    def __init__(self) -> None:
+    def __init__(self, random: Callable[[int], bytes]) -> None:
+        self._random = random
         self._outer, self._record = Body(FormSubmission), Body(FormRecordInput)
 
     def decode(self, body: bytes) -> tuple[Submission, tuple[str, ...]]:
         """Raises Refused."""
-        lifted = lift(body, SUBMISSION_REST_BYTES_MAX)
+        lifted = lift(body, SUBMISSION_REST_BYTES_MAX, self._random(NONCE_BYTES))
         outer, ignored = self._outer.decode(lifted.rest)
         sent = bytes(outer.record)
         if left_out(outer.record):

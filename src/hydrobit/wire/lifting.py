@@ -1,8 +1,9 @@
 """Data URLs are lifted out of a large body before it is decoded, so that what a decoder goes through is short.
 
 msgspec goes through a body of 64 MiB in one step of 80 ms, in which no other thread runs. Here it is searched in small
-steps instead. In the place of each text that is taken out stands a mark: a text of NUL and a number. No text of a
-request may hold NUL, so a mark is never taken for something else; who sends one himself names a text of his own body.
+steps instead. In the place of each text that is taken out stands a mark: a text of NUL, a nonce and a number. No text
+of a request may hold NUL, so a mark is never taken for something else; nobody who sends knows the nonce, so each text
+stands where it was sent, and nowhere else.
 """
 
 import re
@@ -14,8 +15,9 @@ from hydrobit.errors import Code, Refused
 LIFTED_BYTES_MIN = 1_024
 STEP_BYTES = 512 * 1024
 _BEGIN, _QUOTE, _BACKSLASH = b'"data:', b'"', ord("\\")
-_MARK = re.compile(r"\0(\d{1,6})", re.ASCII)
-_MARK_BYTES_MAX = 14
+NONCE_BYTES = 8
+_MARK_BYTES_MAX = 32
+_COLON = re.compile(rb"[ \t\r\n]*+:")
 
 
 class Lifted(msgspec.Struct, frozen=True):
@@ -23,11 +25,11 @@ class Lifted(msgspec.Struct, frozen=True):
 
     rest: bytes
     texts: tuple[memoryview, ...]
+    mark: str
 
     def marked(self, text: str) -> memoryview | None:
         """The text that a mark stands for; None when it is no mark."""
-        mark = _MARK.fullmatch(text)
-        return self.texts[int(mark[1])] if mark and int(mark[1]) < len(self.texts) else None
+        return self.texts[int(text.removeprefix(self.mark))] if text.startswith(self.mark) else None
 
     def whole(self, raw: msgspec.Raw) -> memoryview:
         """The JSON of a value as it was sent."""
@@ -37,11 +39,11 @@ class Lifted(msgspec.Struct, frozen=True):
         return self.marked(msgspec.json.decode(sent, type=str)) or sent
 
 
-def lift(body: bytes, rest_bytes_max: int) -> Lifted:
+def lift(body: bytes, rest_bytes_max: int, nonce: bytes) -> Lifted:
     """Takes the long data URLs out of a JSON body. Raises Refused, body_too_large, when too much remains.
 
     A base64 text holds no escaped quote, so its first quote ends it; a text that has one is left where it stands. What
-    was no JSON is none afterwards; whether a text that was taken out is any, its reader says.
+    was no JSON is none afterwards; whether a text that was taken out is any, its reader says. Names of members stay.
     """
     texts: list[memoryview] = []
     rest: list[bytes] = []
@@ -57,12 +59,14 @@ def lift(body: bytes, rest_bytes_max: int) -> Lifted:
         first = quote + 1
         if body[quote - 1] == _BACKSLASH or first - begin < LIFTED_BYTES_MIN:
             continue
-        rest += (body[kept_to:begin], b'"\\u0000%d"' % len(texts))
+        if _COLON.match(body, first, first + rest_bytes_max):
+            continue
+        rest += (body[kept_to:begin], b'"\\u0000%b%d"' % (nonce.hex().encode(), len(texts)))
         rest_length += begin - kept_to + len(rest[-1])
         texts.append(view[begin:first])
         kept_to = first
     _require_short(rest_length + len(body) - kept_to, rest_bytes_max)
-    return Lifted(b"".join([*rest, body[kept_to:]]) if texts else body, tuple(texts))
+    return Lifted(b"".join([*rest, body[kept_to:]]) if texts else body, tuple(texts), f"\0{nonce.hex()}")
 
 
 def _find(body: bytes, wanted: bytes, first: int) -> int:

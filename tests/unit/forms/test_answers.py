@@ -1,6 +1,7 @@
 """Answers against their form: whatever is sent, it is read as its field says or refused by its name."""
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ FORM = definition.read(
         ],
     }
 )
-_decode = SubmissionBody().decode
+_decode = SubmissionBody(os.urandom).decode
 REFUSALS = {Code.wrong_type, Code.invalid_value, Code.missing_field, Code.invalid_json}
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -120,6 +121,24 @@ def test_a_text_has_one_digest_however_it_is_escaped(character: str, length: int
         return reading.filled(submission, NOW, AHEAD_HOURS_MAX).content_digest
 
     assert digest(True) == digest(False)
+
+
+def test_a_medium_counts_once_whatever_is_sent_beside_it() -> None:
+    sound = "data:audio/ogg;base64," + "QUJD" * 400
+    media = checked({"audio": [sound, "\0000", "\0000"], "photo": "\0000"}).media
+    assert [json.loads(bytes(medium.text)) for medium in media] == [sound, "\0000", "\0000", "\0000"]
+
+
+def test_content_is_the_same_again_whatever_holds_its_media() -> None:
+    sound = "data:audio/ogg;base64," + "QUJD" * 400
+    value = {sound: [sound, {sound: "\0000"}]}
+    assert filled({"text": value}).content_digest == filled({"text": value}).content_digest
+
+
+@pytest.mark.parametrize("value", ["good", "other", ""])
+def test_a_list_with_more_than_the_options_is_refused_unread(value: str) -> None:
+    with pytest.raises(Refused, match=r"form_values\.multichoice has 2 options, and holds 3\."):
+        checked({"multichoice": [value] * 3})
 
 
 def test_answers_that_are_too_long_together_are_refused() -> None:

@@ -13,6 +13,8 @@ from hydrobit.wire import lifting
 from hydrobit.wire.lifting import LIFTED_BYTES_MIN, Lifted, lift
 
 REST_BYTES_MAX = 1024 * 1024
+NONCE = b"\x07" * 8
+MARK = f"\0{NONCE.hex()}"
 LONG = "data:audio/ogg;base64," + "QUJD" * 400
 PIECES = ('"', "\\", "data:", '"data:', '\\"data:', ",", "é", "\u2028", LONG, "x" * 2_000)
 
@@ -39,13 +41,13 @@ def put_back(value: Any, lifted: Lifted) -> Any:
 
 @given(value=values, ascii_only=st.booleans())
 def test_what_is_put_back_is_what_was_sent(value: Any, ascii_only: bool) -> None:
-    lifted = lift(json.dumps(value, ensure_ascii=ascii_only).encode(), REST_BYTES_MAX)
+    lifted = lift(json.dumps(value, ensure_ascii=ascii_only).encode(), REST_BYTES_MAX, NONCE)
     assert put_back(json.loads(lifted.rest), lifted) == value
 
 
 @given(body=st.lists(st.sampled_from([*PIECES, "{", "}", "[", "]", ":", '"']), max_size=8).map("".join))
 def test_what_was_no_json_is_none_afterwards_unless_the_fault_was_lifted_too(body: str) -> None:
-    lifted = lift(body.encode(), REST_BYTES_MAX)
+    lifted = lift(body.encode(), REST_BYTES_MAX, NONCE)
     assert is_json(body) == (is_json(lifted.rest) and all(is_json(bytes(text)) for text in lifted.texts))
 
 
@@ -59,14 +61,14 @@ def is_json(text: str | bytes) -> bool:
 
 def test_long_data_urls_are_lifted_and_nothing_else() -> None:
     body = json.dumps({"a": LONG, "b": ["data:short", LONG], "c": "x" * 5_000, "d": f"say {LONG}"}).encode()
-    lifted = lift(body, REST_BYTES_MAX)
+    lifted = lift(body, REST_BYTES_MAX, NONCE)
     assert [json.loads(bytes(text)) for text in lifted.texts] == [LONG, LONG]
     rest = json.loads(lifted.rest)
-    assert rest == {"a": "\0000", "b": ["data:short", "\0001"], "c": "x" * 5_000, "d": f"say {LONG}"}
+    assert rest == {"a": f"{MARK}0", "b": ["data:short", f"{MARK}1"], "c": "x" * 5_000, "d": f"say {LONG}"}
 
 
 def test_a_value_is_given_back_whole_whether_it_was_lifted_or_not() -> None:
-    lifted = lift(json.dumps([LONG, "short", "\0007", 5]).encode(), REST_BYTES_MAX)
+    lifted = lift(json.dumps([LONG, "short", "\0007", 5]).encode(), REST_BYTES_MAX, NONCE)
     whole = [bytes(lifted.whole(raw)) for raw in msgspec.json.decode(lifted.rest, type=list[msgspec.Raw])]
     assert whole == [json.dumps(LONG).encode(), b'"short"', b'"\\u00007"', b"5"]
 
@@ -74,7 +76,7 @@ def test_a_value_is_given_back_whole_whether_it_was_lifted_or_not() -> None:
 @pytest.mark.parametrize("step", [1, 2, 5, 7, 64])
 def test_texts_are_found_across_the_steps_of_the_search(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     monkeypatch.setattr(lifting, "STEP_BYTES", step)
-    lifted = lift(json.dumps(["x" * 9, LONG, LONG]).encode(), REST_BYTES_MAX)
+    lifted = lift(json.dumps(["x" * 9, LONG, LONG]).encode(), REST_BYTES_MAX, NONCE)
     assert [json.loads(bytes(text)) for text in lifted.texts] == [LONG, LONG]
 
 
@@ -89,10 +91,26 @@ def test_texts_are_found_across_the_steps_of_the_search(monkeypatch: pytest.Monk
 )
 def test_a_rest_that_is_too_long_is_refused(body: bytes) -> None:
     with pytest.raises(Refused, match="Without its photos and media"):
-        lift(body, 4_000)
+        lift(body, 4_000, NONCE)
 
 
 def test_short_texts_stay() -> None:
     text = "data:" + "x" * (LIFTED_BYTES_MIN - 8)
-    assert lift(json.dumps([text]).encode(), REST_BYTES_MAX).texts == ()
-    assert len(lift(json.dumps([text + "x"]).encode(), REST_BYTES_MAX).texts) == 1
+    assert lift(json.dumps([text]).encode(), REST_BYTES_MAX, NONCE).texts == ()
+    assert len(lift(json.dumps([text + "x"]).encode(), REST_BYTES_MAX, NONCE).texts) == 1
+
+
+@pytest.mark.parametrize("sent", ['"\\u00000"', '"\\u0000\\u0030"', '"\\u0000\\u0030\\u0030"'])
+def test_nobody_who_sends_can_name_a_text_of_the_body_again(sent: str) -> None:
+    lifted = lift(f"[{json.dumps(LONG)}, {sent}]".encode(), REST_BYTES_MAX, NONCE)
+    medium, mark = msgspec.json.decode(lifted.rest, type=list[msgspec.Raw])
+    assert bytes(lifted.whole(medium)) == json.dumps(LONG).encode()
+    assert bytes(lifted.whole(mark)) == sent.encode()
+    assert lifted.marked(json.loads(sent)) is None
+
+
+@pytest.mark.parametrize("blanks", ["", " ", "\r\n\t" * 1_000])
+def test_the_name_of_a_member_stays(blanks: str) -> None:
+    body = f"{{{json.dumps(LONG)}{blanks}: {json.dumps(LONG)}{blanks}, {json.dumps(LONG + 'x')}{blanks}: 1}}"
+    lifted = lift(body.encode(), REST_BYTES_MAX, NONCE)
+    assert json.loads(lifted.rest) == {LONG: f"{MARK}0", LONG + "x": 1}
