@@ -1,6 +1,8 @@
 """The shell answers in the envelope whatever an endpoint does; here with endpoints of the tests' own."""
 
 import asyncio
+import gzip
+import random
 from collections.abc import MutableMapping, Sequence
 from typing import Any
 
@@ -92,6 +94,12 @@ class Taking(Endpoint):
         return Answer(200, request.body)
 
 
+class Large(Taking):
+    """One that takes large ones."""
+
+    body_bytes_max = 64 * 1024 * 1024
+
+
 class Sender:
     """A client of a shell whose body comes in parts, when the test says so."""
 
@@ -121,6 +129,12 @@ class Sender:
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Those of the answer."""
         found: list[tuple[bytes, bytes]] = self._sent[0]["headers"]
+        return found
+
+    @property
+    def body(self) -> bytes:
+        """That of the answer."""
+        found: bytes = self._sent[1]["body"]
         return found
 
     async def _next(self) -> MutableMapping[str, Any]:
@@ -200,9 +214,10 @@ class Slow(Endpoint):
     body_bytes_max = 64 * 1024 * 1024
 
     def __init__(self) -> None:
-        self.answers = asyncio.Event()
+        self.asked, self.answers = asyncio.Event(), asyncio.Event()
 
     async def answer(self, request: Request) -> Answer:
+        self.asked.set()
         await self.answers.wait()
         return Answer(200, b"")
 
@@ -219,6 +234,61 @@ async def test_a_large_body_takes_its_room_until_it_is_answered() -> None:
     await later.send(large)
     await later.send(b"", is_last=True)
     assert await later.status() == 200
+
+
+PACKED = ((b"content-encoding", b"gzip"),)
+
+
+async def test_a_packed_body_takes_the_room_of_what_is_in_it_until_it_is_answered() -> None:
+    slow, unpacked = Slow(), 3 * LARGE_BYTES_MIN
+    bomb = gzip.compress(bytes(unpacked))
+    shell = Shell(Routes({("POST", "/"): slow}), refuse, bodies_bytes_max=2 * unpacked)
+    first, crowded, later = (Sender(shell, PACKED) for _ in range(3))
+    await first.send(bomb, is_last=True)
+    async with asyncio.timeout(20):
+        await slow.asked.wait()
+    await crowded.send(bomb[:20])
+    await crowded.send(bomb[20:], is_last=True)
+    async with asyncio.timeout(5):
+        assert (await crowded.status(), crowded.body) == (503, b"busy")
+    slow.answers.set()
+    assert await first.status() == 200
+    await later.send(bomb, is_last=True)
+    assert await later.status() == 200
+
+
+@pytest.mark.parametrize("size", [0, 1, 99, 100])
+async def test_a_packed_body_arrives_as_it_was(size: int) -> None:
+    sender = Sender(Shell(Routes({("POST", "/"): Taking()}), refuse), PACKED)
+    await sender.send(gzip.compress(b"a" * size), is_last=True)
+    assert (await sender.status(), sender.body) == (200, b"a" * size)
+
+
+@pytest.mark.parametrize("size", [3 * LARGE_BYTES_MIN, 5 * LARGE_BYTES_MIN + 1])
+async def test_a_large_packed_body_arrives_as_it_was(size: int) -> None:
+    told = random.Random(size).randbytes(size // 2) * 2
+    sender = Sender(Shell(Routes({("POST", "/"): Large()}), refuse), PACKED)
+    await sender.send(gzip.compress(told), is_last=True)
+    assert (await sender.status(), sender.body) == (200, told)
+
+
+@pytest.mark.parametrize(
+    ("packed", "status"),
+    [
+        (gzip.compress(b"a" * 101), 413),
+        (gzip.compress(b"a" * 50)[:-1], 400),
+        (gzip.compress(b"a" * 50) + b"a", 400),
+        (gzip.compress(b"a") * 2, 400),
+        (b"no gzip", 400),
+    ],
+    ids=["too large", "cut off", "more behind it", "two members", "no gzip"],
+)
+async def test_a_packed_body_that_is_none_is_refused_and_leaves_its_room(packed: bytes, status: int) -> None:
+    shell = Shell(Routes({("POST", "/"): Taking()}), refuse, bodies_bytes_max=200)
+    for _ in range(3):
+        sender = Sender(shell, PACKED)
+        await sender.send(packed, is_last=True)
+        assert await sender.status() == status
 
 
 async def test_the_event_loop_never_waits_while_a_large_body_is_put_together() -> None:
