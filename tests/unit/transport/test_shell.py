@@ -257,6 +257,14 @@ async def test_a_packed_body_takes_the_room_of_what_is_in_it_until_it_is_answere
     assert await later.status() == 200
 
 
+async def test_a_strangers_packed_body_is_not_unpacked() -> None:
+    shell = Shell(Routes({("POST", "/"): Guarded()}), refuse)
+    stranger, known = Sender(shell, PACKED), Sender(shell, [*PACKED, (b"authorization", b"Bearer x")])
+    for sender in (stranger, known):
+        await sender.send(b"no gzip", is_last=True)
+    assert [await stranger.status(), await known.status()] == [401, 400]
+
+
 @pytest.mark.parametrize("size", [0, 1, 99, 100])
 async def test_a_packed_body_arrives_as_it_was(size: int) -> None:
     sender = Sender(Shell(Routes({("POST", "/"): Taking()}), refuse), PACKED)

@@ -80,7 +80,7 @@ class Endpoint(Protocol):
     body_bytes_max: int
 
     async def turn_away(self, head: Request) -> Answer | None:
-        """The refusal of a caller the rest of whose body need not be read; `head` is the request without its body."""
+        """The refusal of a caller whose body need not be read or unpacked; `head` is the request without its body."""
         return None
 
     async def answer(self, request: Request) -> Answer: ...
@@ -176,8 +176,8 @@ class Shell:
     ) -> bytes:
         """The whole body, unpacked. Raises Refused: body_too_large, unsupported_content_type, busy.
 
-        A body that comes in parts is held while the rest arrives, so its caller is asked for first: strangers must not
-        fill what all such bodies may hold together.
+        Who sends a body in parts, or packed, is asked for first: strangers must not fill what all such bodies may hold
+        together.
         """
         bytes_max = endpoint.body_bytes_max
         if _said_length(headers) > bytes_max:
@@ -189,10 +189,11 @@ class Shell:
         if len(body) > bytes_max:
             raise _too_large(bytes_max)
         coding = headers.get(b"content-encoding", b"identity").strip().lower()
-        if message["more_body"]:
+        if message["more_body"] or coding == b"gzip":
             answer = await endpoint.turn_away(_request(scope, headers, parameters, b""))
             if answer is not None:
                 raise _TurnedAway(answer)
+        if message["more_body"]:
             body = await _read_rest(body, receive, bytes_max, share)
         elif coding == b"gzip" or len(body) >= LARGE_BYTES_MIN:
             share.take(len(body))
