@@ -162,9 +162,10 @@ async def test_large_bodies_under_way_share_one_room_and_leave_it_when_they_are_
 class Guarded(Taking):
     """An endpoint that knows its callers by a header."""
 
-    async def turn_away(self, head: Request) -> Answer | None:
+    async def admit(self, head: Request) -> Answer | int:
+        """Companies are numbers here, and the whole credential."""
         assert head.body == b""
-        return None if b"authorization" in head.headers else Answer(401, b"")
+        return int(head.headers[b"authorization"]) if b"authorization" in head.headers else Answer(401, b"")
 
 
 async def test_the_rest_of_a_strangers_body_is_not_read_and_takes_no_room() -> None:
@@ -173,10 +174,38 @@ async def test_the_rest_of_a_strangers_body_is_not_read_and_takes_no_room() -> N
     for stranger in strangers:
         await stranger.send(b"123456")
     assert [await stranger.status() for stranger in strangers] == [401] * 3
-    known = Sender(shell, headers=[(b"authorization", b"Bearer x")])
+    known = Sender(shell, headers=[(b"authorization", b"1")])
     await known.send(b"12345")
     await known.send(b"67890", is_last=True)
     assert await known.status() == 200
+
+
+async def test_no_company_takes_more_than_its_part_of_the_room() -> None:
+    shell = Shell(Routes({("POST", "/"): Guarded()}), refuse, bodies_bytes_max=400)
+    of_one, of_another = ([(b"authorization", company)] for company in (b"1", b"2"))
+    first, second, crowded = (Sender(shell, of_one) for _ in range(3))
+    await first.send(bytes(60))
+    await second.send(bytes(40))
+    await crowded.send(b"1")
+    async with asyncio.timeout(5):
+        assert (await crowded.status(), crowded.body) == (503, b"busy")
+    other = Sender(shell, of_another)
+    await other.send(bytes(50))
+    for sender in (other, first, second):
+        await sender.send(b"", is_last=True)
+        assert await sender.status() == 200
+    again = Sender(shell, of_one)
+    await again.send(bytes(100))
+    await again.send(b"", is_last=True)
+    assert await again.status() == 200
+
+
+async def test_a_single_body_may_be_larger_than_its_companys_part() -> None:
+    shell = Shell(Routes({("POST", "/"): Guarded()}), refuse, bodies_bytes_max=100)
+    sender = Sender(shell, [(b"authorization", b"1")])
+    await sender.send(bytes(50))
+    await sender.send(bytes(40), is_last=True)
+    assert await sender.status() == 200
 
 
 class Long(Endpoint):
@@ -259,7 +288,7 @@ async def test_a_packed_body_takes_the_room_of_what_is_in_it_until_it_is_answere
 
 async def test_a_strangers_packed_body_is_not_unpacked() -> None:
     shell = Shell(Routes({("POST", "/"): Guarded()}), refuse)
-    stranger, known = Sender(shell, PACKED), Sender(shell, [*PACKED, (b"authorization", b"Bearer x")])
+    stranger, known = Sender(shell, PACKED), Sender(shell, [*PACKED, (b"authorization", b"1")])
     for sender in (stranger, known):
         await sender.send(b"no gzip", is_last=True)
     assert [await stranger.status(), await known.status()] == [401, 400]

@@ -79,8 +79,11 @@ class Endpoint(Protocol):
 
     body_bytes_max: int
 
-    async def turn_away(self, head: Request) -> Answer | None:
-        """The refusal of a caller whose body need not be read or unpacked; `head` is the request without its body."""
+    async def admit(self, head: Request) -> Answer | int | None:
+        """The refusal of a caller whose body need not be read or unpacked, or the number of the caller's company.
+
+        `head` is the request without its body; None where nobody is asked who they are.
+        """
         return None
 
     async def answer(self, request: Request) -> Answer: ...
@@ -190,9 +193,10 @@ class Shell:
             raise _too_large(bytes_max)
         coding = headers.get(b"content-encoding", b"identity").strip().lower()
         if message["more_body"] or coding == b"gzip":
-            answer = await endpoint.turn_away(_request(scope, headers, parameters, b""))
-            if answer is not None:
-                raise _TurnedAway(answer)
+            admitted = await endpoint.admit(_request(scope, headers, parameters, b""))
+            if isinstance(admitted, Answer):
+                raise _TurnedAway(admitted)
+            share.belong_to(admitted)
         if message["more_body"]:
             body = await _read_rest(body, receive, bytes_max, share)
         elif coding == b"gzip" or len(body) >= LARGE_BYTES_MIN:
