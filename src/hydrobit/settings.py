@@ -47,7 +47,7 @@ class Settings:
     bulk_length_max: int = 10_000  # The most records in one bulk call.
     bodies_bytes_max: int = 256 * 1024 * 1024  # What all large bodies that are under way may hold together.
     header_bytes_max: int = 32_768  # The greatest head of a request.
-    request_read_s_max: int = 30  # The time in which a request must have arrived.
+    request_read_s_max: int = 30  # The time in which a request must have arrived; its body may pause so long.
     request_bytes_per_s_min: int = 1_024  # A large body gets a second more for each so many bytes.
     keep_alive_s: int = 75  # The time after which an idle connection is ended.
     connections_max: int = 10_000  # The most open connections; one more is answered 503.

@@ -29,7 +29,8 @@ PAUSE_S_MAX = 0.05
 async def get_harvest(context: Context, call: Call) -> Reply:
     wish = reading.wish(call.query)
     sectors = await context.engine.read(service.known_sectors, call.caller.company, wish)
-    first = await context.engine.read(service.page, call.caller.company, wish, service.BEGINNING)
+    async with context.long_reads:
+        first = await context.engine.read(service.page, call.caller.company, wish, service.BEGINNING)
     return Reply(200, None, _parts(context, call, wish, sectors, first))
 
 

@@ -72,7 +72,8 @@ async def get_company_summary(context: Context, call: Call) -> Reply:
 async def get_company_records(context: Context, call: Call) -> Reply:
     span = days.span(call.query)
     names = await context.engine.read(service.names, call.caller.company)
-    first = await context.engine.read(service.page, call.caller.company, span, service.BEGINNING)
+    async with context.long_reads:
+        first = await context.engine.read(service.page, call.caller.company, span, service.BEGINNING)
     return Reply(200, None, _record_parts(context, call, span, names, first))
 
 

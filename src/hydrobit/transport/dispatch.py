@@ -58,14 +58,12 @@ class Dispatcher:
         self._tell(operation, request_id, reply)
         return reply
 
-    async def turn_away(self, operation: Operation, request_id: str, token: str | Refused | None) -> Reply | None:
-        """The refusal of a caller who may not call at all; None when the call may go on to `answer`."""
+    async def admit(self, operation: Operation, request_id: str, token: str | Refused | None) -> Reply | Caller:
+        """Who calls, before the call goes on to `answer`; or the refusal of a caller who may not call at all."""
         try:
-            await self._admitted(operation, token, self._context.clock.now())
+            return await self._admitted(operation, token, self._context.clock.now())
         except Exception as e:
             reply = self._failed(e, operation, request_id)
-        else:
-            return None
         self._tell(operation, request_id, reply)
         return reply
 

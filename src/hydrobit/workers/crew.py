@@ -26,6 +26,8 @@ LINES_MAX = 20_000
 """So many people at once; all of them are written in one transaction, and counts wait behind it."""
 COLUMNS_MAX = 100
 FIRST_LINE_LENGTH_MAX = 20_000
+LINE_LENGTH_MAX = 250_000
+"""The cells of a line are made at one stroke, and everyone waits for it."""
 VALUE_LENGTH_MAX = 60
 """So much of a bad value is shown."""
 
@@ -140,7 +142,7 @@ def bad_line(line: int, cells: dict[str, str], headers: dict[str, str], refused:
 def _separator(text: str) -> tuple[str, str]:
     """The text below a line such as `sep=;`, and the separator: the one that makes the most of the first line known."""
     first, _, rest = text.partition("\n")
-    if first.strip().lower()[:4] == "sep=":
+    if first[:FIRST_LINE_LENGTH_MAX].strip().lower()[:4] == "sep=":
         said = first.strip("\r\n")[4:5]
         if said in _SEPARATORS:
             # The empty line in its place keeps the numbers of the lines.
@@ -151,7 +153,7 @@ def _separator(text: str) -> tuple[str, str]:
 
 def _lines(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Each line that is not blank, with its number in the file. Raises Refused where the quotes go wrong."""
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    rows = csv.reader(_bounded(io.StringIO(text, newline="")), delimiter=separator, strict=True)
     line = 1
     try:
         for row in rows:
@@ -160,6 +162,15 @@ def _lines(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
             line = rows.line_num + 1
     except csv.Error as e:
         raise fields.invalid(FIELD, f"cannot be read from line {line} on ({e}); look at its quotes") from e
+
+
+def _bounded(lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        if len(line) > LINE_LENGTH_MAX:
+            raise fields.invalid(
+                FIELD, f"may have at most {LINE_LENGTH_MAX} characters in a line; line {number} has more"
+            )
+        yield line
 
 
 def _places(header: list[str]) -> dict[str, int]:

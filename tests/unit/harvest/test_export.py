@@ -209,3 +209,16 @@ async def test_a_session_is_chosen_by_its_local_day(house: House) -> None:
         session_id
     ]
     assert await harvest(house, startTime="2025-10-20", endTime="2025-10-20") == []
+
+
+@pytest.mark.parametrize(("name", "field"), [("getHarvest", "data"), ("getPhytosanitaryCompanyRecords", "records")])
+async def test_the_first_page_waits_for_its_turn_among_long_reads_and_a_refusal_does_not(
+    house: House, name: str, field: str
+) -> None:
+    async with house.context.long_reads:
+        waiting = asyncio.create_task(house.call(name, ADMIN, query=SPAN))
+        refused = await house.call(name, ADMIN, query=SPAN | {"endTime": "2025-09-30"})
+        for _ in range(5):  # the house has one reader, so each of these takes a turn that the other could have had
+            await house.call("listProjects", ADMIN, query={"auth0Id": ADMIN.user_id})
+        assert (refused.status, waiting.done()) == (400, False)
+    assert (await waiting).body[field] == []

@@ -1,6 +1,8 @@
 """The shell answers in the envelope whatever an endpoint does; here with endpoints of the tests' own."""
 
 import asyncio
+import gzip
+import random
 from collections.abc import MutableMapping, Sequence
 from typing import Any
 
@@ -92,6 +94,12 @@ class Taking(Endpoint):
         return Answer(200, request.body)
 
 
+class Large(Taking):
+    """One that takes large ones."""
+
+    body_bytes_max = 64 * 1024 * 1024
+
+
 class Sender:
     """A client of a shell whose body comes in parts, when the test says so."""
 
@@ -123,6 +131,12 @@ class Sender:
         found: list[tuple[bytes, bytes]] = self._sent[0]["headers"]
         return found
 
+    @property
+    def body(self) -> bytes:
+        """That of the answer."""
+        found: bytes = self._sent[1]["body"]
+        return found
+
     async def _next(self) -> MutableMapping[str, Any]:
         part = await self._parts.get()
         self._parts.task_done()
@@ -148,9 +162,10 @@ async def test_large_bodies_under_way_share_one_room_and_leave_it_when_they_are_
 class Guarded(Taking):
     """An endpoint that knows its callers by a header."""
 
-    async def turn_away(self, head: Request) -> Answer | None:
+    async def admit(self, head: Request) -> Answer | int:
+        """Companies are numbers here, and the whole credential."""
         assert head.body == b""
-        return None if b"authorization" in head.headers else Answer(401, b"")
+        return int(head.headers[b"authorization"]) if b"authorization" in head.headers else Answer(401, b"")
 
 
 async def test_the_rest_of_a_strangers_body_is_not_read_and_takes_no_room() -> None:
@@ -159,10 +174,38 @@ async def test_the_rest_of_a_strangers_body_is_not_read_and_takes_no_room() -> N
     for stranger in strangers:
         await stranger.send(b"123456")
     assert [await stranger.status() for stranger in strangers] == [401] * 3
-    known = Sender(shell, headers=[(b"authorization", b"Bearer x")])
+    known = Sender(shell, headers=[(b"authorization", b"1")])
     await known.send(b"12345")
     await known.send(b"67890", is_last=True)
     assert await known.status() == 200
+
+
+async def test_no_company_takes_more_than_its_part_of_the_room() -> None:
+    shell = Shell(Routes({("POST", "/"): Guarded()}), refuse, bodies_bytes_max=400)
+    of_one, of_another = ([(b"authorization", company)] for company in (b"1", b"2"))
+    first, second, crowded = (Sender(shell, of_one) for _ in range(3))
+    await first.send(bytes(60))
+    await second.send(bytes(40))
+    await crowded.send(b"1")
+    async with asyncio.timeout(5):
+        assert (await crowded.status(), crowded.body) == (503, b"busy")
+    other = Sender(shell, of_another)
+    await other.send(bytes(50))
+    for sender in (other, first, second):
+        await sender.send(b"", is_last=True)
+        assert await sender.status() == 200
+    again = Sender(shell, of_one)
+    await again.send(bytes(100))
+    await again.send(b"", is_last=True)
+    assert await again.status() == 200
+
+
+async def test_a_single_body_may_be_larger_than_its_companys_part() -> None:
+    shell = Shell(Routes({("POST", "/"): Guarded()}), refuse, bodies_bytes_max=100)
+    sender = Sender(shell, [(b"authorization", b"1")])
+    await sender.send(bytes(50))
+    await sender.send(bytes(40), is_last=True)
+    assert await sender.status() == 200
 
 
 class Long(Endpoint):
@@ -200,9 +243,10 @@ class Slow(Endpoint):
     body_bytes_max = 64 * 1024 * 1024
 
     def __init__(self) -> None:
-        self.answers = asyncio.Event()
+        self.asked, self.answers = asyncio.Event(), asyncio.Event()
 
     async def answer(self, request: Request) -> Answer:
+        self.asked.set()
         await self.answers.wait()
         return Answer(200, b"")
 
@@ -219,6 +263,69 @@ async def test_a_large_body_takes_its_room_until_it_is_answered() -> None:
     await later.send(large)
     await later.send(b"", is_last=True)
     assert await later.status() == 200
+
+
+PACKED = ((b"content-encoding", b"gzip"),)
+
+
+async def test_a_packed_body_takes_the_room_of_what_is_in_it_until_it_is_answered() -> None:
+    slow, unpacked = Slow(), 3 * LARGE_BYTES_MIN
+    bomb = gzip.compress(bytes(unpacked))
+    shell = Shell(Routes({("POST", "/"): slow}), refuse, bodies_bytes_max=2 * unpacked)
+    first, crowded, later = (Sender(shell, PACKED) for _ in range(3))
+    await first.send(bomb, is_last=True)
+    async with asyncio.timeout(20):
+        await slow.asked.wait()
+    await crowded.send(bomb[:20])
+    await crowded.send(bomb[20:], is_last=True)
+    async with asyncio.timeout(5):
+        assert (await crowded.status(), crowded.body) == (503, b"busy")
+    slow.answers.set()
+    assert await first.status() == 200
+    await later.send(bomb, is_last=True)
+    assert await later.status() == 200
+
+
+async def test_a_strangers_packed_body_is_not_unpacked() -> None:
+    shell = Shell(Routes({("POST", "/"): Guarded()}), refuse)
+    stranger, known = Sender(shell, PACKED), Sender(shell, [*PACKED, (b"authorization", b"1")])
+    for sender in (stranger, known):
+        await sender.send(b"no gzip", is_last=True)
+    assert [await stranger.status(), await known.status()] == [401, 400]
+
+
+@pytest.mark.parametrize("size", [0, 1, 99, 100])
+async def test_a_packed_body_arrives_as_it_was(size: int) -> None:
+    sender = Sender(Shell(Routes({("POST", "/"): Taking()}), refuse), PACKED)
+    await sender.send(gzip.compress(b"a" * size), is_last=True)
+    assert (await sender.status(), sender.body) == (200, b"a" * size)
+
+
+@pytest.mark.parametrize("size", [3 * LARGE_BYTES_MIN, 5 * LARGE_BYTES_MIN + 1])
+async def test_a_large_packed_body_arrives_as_it_was(size: int) -> None:
+    told = random.Random(size).randbytes(size // 2) * 2
+    sender = Sender(Shell(Routes({("POST", "/"): Large()}), refuse), PACKED)
+    await sender.send(gzip.compress(told), is_last=True)
+    assert (await sender.status(), sender.body) == (200, told)
+
+
+@pytest.mark.parametrize(
+    ("packed", "status"),
+    [
+        (gzip.compress(b"a" * 101), 413),
+        (gzip.compress(b"a" * 50)[:-1], 400),
+        (gzip.compress(b"a" * 50) + b"a", 400),
+        (gzip.compress(b"a") * 2, 400),
+        (b"no gzip", 400),
+    ],
+    ids=["too large", "cut off", "more behind it", "two members", "no gzip"],
+)
+async def test_a_packed_body_that_is_none_is_refused_and_leaves_its_room(packed: bytes, status: int) -> None:
+    shell = Shell(Routes({("POST", "/"): Taking()}), refuse, bodies_bytes_max=200)
+    for _ in range(3):
+        sender = Sender(shell, PACKED)
+        await sender.send(packed, is_last=True)
+        assert await sender.status() == status
 
 
 async def test_the_event_loop_never_waits_while_a_large_body_is_put_together() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from hydrobit.errors import Refused
 from hydrobit.workers import crew
-from hydrobit.workers.crew import COLUMNS, FILE_BYTES_MAX, LINES_MAX, BadLine, Crew
+from hydrobit.workers.crew import COLUMNS, FILE_BYTES_MAX, LINE_LENGTH_MAX, LINES_MAX, BadLine, Crew
 
 HEADER = "first_name,last_name,hire_date,position,employment_type"
 ANA = "Ana,López,2025-03-15,harvester,seasonal"
@@ -34,6 +34,12 @@ def test_a_plain_file_is_read() -> None:
     assert names(found) == ["Ana López", "Luis Díaz"]
     assert [member.line for member in found.members] == [2, 3]
     assert (found.separator, found.passed_over, found.bad_lines) == (",", [], [])
+
+
+@pytest.mark.parametrize("before", [[], [HEADER], [HEADER, ANA]], ids=["first", "second", "third"])
+def test_a_line_of_endless_commas_is_refused_before_it_is_taken_apart(before: list[str]) -> None:
+    told = refusal("\n".join([*before, "," * (LINE_LENGTH_MAX + 1)]))
+    assert f"at most {LINE_LENGTH_MAX} characters in a line; line {len(before) + 1} has more" in told
 
 
 def test_every_column_has_its_place() -> None:

@@ -33,7 +33,8 @@ class Guard:
         self.connections_max = connections_max
         self.pace = (
             f"A request may take {self.request_read_s_max} s, "
-            f"and one second more for every {self.request_bytes_per_s_min} bytes that have come."
+            f"and one second more for every {self.request_bytes_per_s_min} bytes that have come; "
+            f"its body may pause for {self.request_read_s_max} s."
         )
         self._refuse = refuse
         self._headers = [*SAFE_HEADERS, (b"content-type", b"application/json"), (b"connection", b"close")]
@@ -77,6 +78,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._since: float | None = time.monotonic()
         """Since when the client owes us the rest of a request; None while it owes nothing."""
         self._received = self._received_with_head = 0
+        self._swept, self._swept_since = 0, 0.0
+        """What had come at the last sweeps, and since when that has not changed."""
         self._chunk_bytes = 0
         self._head_bytes = self._head_bytes_more = 0
         """What the present head has at least, and how much more it can have: it began within a chunk."""
@@ -187,7 +190,7 @@ class GuardedProtocol(HttpToolsProtocol):
         elif unsent and now - self._unsent_since > self.guard.keep_alive_s:
             self.transport.abort()
             return
-        if self._since is None or now - self._since <= self.guard.allowed_s(self._received) or self._is_over():
+        if self._since is None or self._is_over() or not self._is_late(now, self._since):
             return
         if not self._in_message:
             self.transport.close()
@@ -195,6 +198,13 @@ class GuardedProtocol(HttpToolsProtocol):
             self._since = now  # We did not read on; that is not the client's delay.
         else:
             self._turn_away(Code.slow_request, self.guard.pace)
+
+    def _is_late(self, now: float, since: float) -> bool:
+        """Whether the whole request takes too long, or its body has paused for too long."""
+        if self._received != self._swept or self.flow.read_paused:
+            self._swept, self._swept_since = self._received, now
+        pause_s = now - max(since, self._swept_since) if self._in_body else 0
+        return now - since > self.guard.allowed_s(self._received) or pause_s > self.guard.request_read_s_max
 
     # How a connection ends.
 

@@ -6,7 +6,7 @@ from unicodedata import category
 from urllib.parse import parse_qsl
 
 from hydrobit.errors import Code, Refused
-from hydrobit.operation import Operation, Reply, Source
+from hydrobit.operation import Caller, Operation, Reply, Source
 from hydrobit.settings import Settings
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.http.shell import Answer, Endpoint, Request
@@ -28,10 +28,10 @@ class OperationEndpoint(Endpoint):
         self._operation, self._dispatcher = operation, dispatcher
         self._retry_after = (b"retry-after", b"%d" % settings.retry_after_s)
 
-    async def turn_away(self, head: Request) -> Answer | None:
+    async def admit(self, head: Request) -> Answer | int:
         request_id = self._dispatcher.next_request_id()
-        reply = await self._dispatcher.turn_away(self._operation, request_id, _or_refused(credential, head))
-        return None if reply is None else to_answer(reply, request_id, self._retry_after)
+        admitted = await self._dispatcher.admit(self._operation, request_id, _or_refused(credential, head))
+        return admitted.company if isinstance(admitted, Caller) else to_answer(admitted, request_id, self._retry_after)
 
     async def answer(self, request: Request) -> Answer:
         request_id = self._dispatcher.next_request_id()

@@ -5,6 +5,7 @@ It knows nothing of operations; the benchmark's echo runs in the same shell.
 
 import asyncio
 import gzip
+import math
 import re
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -15,6 +16,7 @@ import structlog
 from starlette.routing import compile_path
 
 from hydrobit.errors import Code, Refused
+from hydrobit.transport.http.room import BODIES_BYTES_MAX, Room, Share
 
 log = structlog.get_logger("hydrobit")
 
@@ -24,8 +26,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 CREDENTIALS = (b"authorization", b"x-api-key")
-BODIES_BYTES_MAX = 256 * 1024 * 1024
-"""What bodies that come in parts may hold together while they are under way, whoever sends them."""
 GZIP_BYTES_MIN = 1_400
 """A smaller answer fits into one packet; packing it gains nothing."""
 GZIP_LEVEL = 4
@@ -34,9 +34,11 @@ LENGTH_DIGITS_MAX = 18
 GZIP_IN_THREAD_BYTES_MIN = 32_768
 UNPACK_IN_THREAD_BYTES_MIN = 1_048_576
 """Where a body may be larger than this, it is unpacked beside the event loop."""
+UNPACK_STEP_BYTES = 1_048_576
+"""So much is unpacked before more room is asked for."""
 _NO_QUALITY = re.compile(rb"q\s*=\s*0(\.0*)?")
 LARGE_BYTES_MIN = 1_048_576
-"""A body of this size counts among those under way until it is answered."""
+"""A body that comes plain and in one piece takes room from this size on; a smaller one is answered before it weighs."""
 JOIN_IN_THREAD_BYTES_MIN = 4_194_304
 """A larger body is put together beside the event loop; at this size it takes some milliseconds."""
 _METHODS = b"GET, HEAD, POST, PATCH, OPTIONS"
@@ -77,8 +79,11 @@ class Endpoint(Protocol):
 
     body_bytes_max: int
 
-    async def turn_away(self, head: Request) -> Answer | None:
-        """The refusal of a caller the rest of whose body need not be read; `head` is the request without its body."""
+    async def admit(self, head: Request) -> Answer | int | None:
+        """The refusal of a caller whose body need not be read or unpacked, or the number of the caller's company.
+
+        `head` is the request without its body; None where nobody is asked who they are.
+        """
         return None
 
     async def answer(self, request: Request) -> Answer: ...
@@ -120,7 +125,7 @@ class Shell:
         bodies_bytes_max: int = BODIES_BYTES_MAX,
     ) -> None:
         self._routes, self._refuse = routes, refuse
-        self._bodies_bytes_max, self._bytes_under_way = bodies_bytes_max, 0
+        self._room = Room(bodies_bytes_max)
         self._any_origin = "*" in cors_origins
         self._origins = frozenset(origin.encode() for origin in cors_origins)
         self._headers = [*SAFE_HEADERS, *([(b"access-control-allow-origin", b"*")] if self._any_origin else [])]
@@ -159,15 +164,9 @@ class Shell:
         if endpoint is None:
             answer = self._refuse(Refused(Code.method_not_allowed, f"{method} is not one of its methods."), "")
             return Answer(answer.status, answer.body, headers=[(b"allow", _allowed(methods)), *answer.headers])
-        body = await self._read_body(scope, headers, parameters, receive, endpoint)
-        request = _request(scope, headers, parameters, body)
-        if len(body) < LARGE_BYTES_MIN:
-            return await endpoint.answer(request)
-        self._bytes_under_way += len(body)  # it takes its room until it is answered
-        try:
-            return await endpoint.answer(request)
-        finally:
-            self._bytes_under_way -= len(body)
+        with self._room.share() as share:
+            body = await self._read_body(scope, headers, parameters, receive, endpoint, share)
+            return await endpoint.answer(_request(scope, headers, parameters, body))
 
     async def _read_body(
         self,
@@ -176,60 +175,37 @@ class Shell:
         parameters: Mapping[str, str],
         receive: Receive,
         endpoint: Endpoint,
+        share: Share,
     ) -> bytes:
-        """The whole body, unpacked. Raises Refused, body_too_large or unsupported_content_type.
+        """The whole body, unpacked. Raises Refused: body_too_large, unsupported_content_type, busy.
 
-        A body that comes in parts is held while the rest arrives, so its caller is asked for first: strangers must not
-        fill what all such bodies may hold together.
+        Who sends a body in parts, or packed, is asked for first: strangers must not fill what all such bodies may hold
+        together.
         """
         bytes_max = endpoint.body_bytes_max
-        length = headers.get(b"content-length")
-        if length is not None and (len(length) > LENGTH_DIGITS_MAX or int(length) > bytes_max):
+        if _said_length(headers) > bytes_max:
             raise _too_large(bytes_max)
         message = await receive()
         if message["type"] != "http.request":
             raise _Gone
         body: bytes = message["body"]
-        if message["more_body"]:
-            answer = await endpoint.turn_away(_request(scope, headers, parameters, b""))
-            if answer is not None:
-                raise _TurnedAway(answer)
-            body = await self._read_rest(body, receive, bytes_max)
         if len(body) > bytes_max:
             raise _too_large(bytes_max)
         coding = headers.get(b"content-encoding", b"identity").strip().lower()
-        if coding == b"gzip" and body:
-            if bytes_max >= UNPACK_IN_THREAD_BYTES_MIN:
-                body = await asyncio.to_thread(_unpack, body, bytes_max)
-            else:
-                body = _unpack(body, bytes_max)
-        elif coding not in (b"", b"identity", b"gzip"):
-            raise Refused(Code.unsupported_content_type, "Content-Encoding must be gzip or left out.")
+        if message["more_body"] or coding == b"gzip":
+            admitted = await endpoint.admit(_request(scope, headers, parameters, b""))
+            if isinstance(admitted, Answer):
+                raise _TurnedAway(admitted)
+            share.belong_to(admitted)
+        if message["more_body"]:
+            body = await _read_rest(body, receive, bytes_max, share)
+        elif coding == b"gzip" or len(body) >= LARGE_BYTES_MIN:
+            share.take(len(body))
+        if coding != b"identity":
+            body = await _decoded(body, coding, bytes_max, share)
         if body:
             _check_content_type(headers.get(b"content-type", b""))
         return body
-
-    async def _read_rest(self, first: bytes, receive: Receive, bytes_max: int) -> bytes:
-        """Collects a body that comes in parts. Raises Refused(busy) when too many such bodies are under way."""
-        parts, length = [first], len(first)
-        self._bytes_under_way += length
-        try:
-            while True:
-                if self._bytes_under_way > self._bodies_bytes_max:
-                    raise Refused(Code.busy, "Too many large bodies are under way; send the same call again.")
-                message = await receive()
-                if message["type"] != "http.request":
-                    raise _Gone
-                part: bytes = message["body"]
-                parts.append(part)
-                length += len(part)
-                self._bytes_under_way += len(part)
-                if length > bytes_max:
-                    raise _too_large(bytes_max)
-                if not message["more_body"]:
-                    return await _joined(parts, length)
-        finally:
-            self._bytes_under_way -= length
 
     async def _send(
         self, scope: Scope, request: dict[bytes, bytes], answer: Answer, receive: Receive, send: Send
@@ -339,23 +315,65 @@ async def _packed(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield packer.flush()
 
 
+async def _read_rest(first: bytes, receive: Receive, bytes_max: int, share: Share) -> bytes:
+    """Collects a body that comes in parts. Raises Refused: body_too_large, busy."""
+    share.take(len(first))
+    parts = [first]
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise _Gone
+        part: bytes = message["body"]
+        share.take(len(part))
+        parts.append(part)
+        if share.length > bytes_max:
+            raise _too_large(bytes_max)
+        if not message["more_body"]:
+            return await _joined(parts, share.length)
+
+
 async def _joined(parts: list[bytes], length: int) -> bytes:
     if length < JOIN_IN_THREAD_BYTES_MIN:
         return b"".join(parts)
     return await asyncio.to_thread(b"".join, parts)
 
 
-def _unpack(packed: bytes, bytes_max: int) -> bytes:
-    """Unpacks gzip without ever holding more than the limit."""
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        body = unpacker.decompress(packed, bytes_max + 1)
-    except zlib.error as e:
-        raise Refused(Code.invalid_json, "The body is not valid gzip.") from e
-    if len(body) > bytes_max:
-        raise _too_large(bytes_max)
-    if not unpacker.eof or unpacker.unused_data:
+async def _decoded(body: bytes, coding: bytes, bytes_max: int, share: Share) -> bytes:
+    if coding == b"gzip":
+        return await _unpack(body, bytes_max, share) if body else body
+    if coding:
+        raise Refused(Code.unsupported_content_type, "Content-Encoding must be gzip or left out.")
+    return body
+
+
+async def _unpack(packed: bytes, bytes_max: int, share: Share) -> bytes:
+    """Unpacks gzip step by step, and takes room before each; the share is then that of the unpacked body alone."""
+    unpacker, parts, length, place = zlib.decompressobj(wbits=31), [], 0, 0
+    while not unpacker.eof:
+        piece = unpacker.unconsumed_tail
+        if not piece:
+            piece = packed[place : place + UNPACK_STEP_BYTES]
+            place += len(piece)
+        step = min(UNPACK_STEP_BYTES, bytes_max + 1 - length)
+        share.take(step)
+        try:
+            if bytes_max < UNPACK_IN_THREAD_BYTES_MIN:
+                part = unpacker.decompress(piece, step)
+            else:
+                part = await asyncio.to_thread(unpacker.decompress, piece, step)
+        except zlib.error as e:
+            raise Refused(Code.invalid_json, "The body is not valid gzip.") from e
+        share.give_back(step - len(part))
+        parts.append(part)
+        length += len(part)
+        if length > bytes_max:
+            raise _too_large(bytes_max)
+        if not (piece or part):
+            break
+    if not unpacker.eof or unpacker.unused_data or place < len(packed):
         raise Refused(Code.invalid_json, "The body is not one whole gzip member.")
+    body = await _joined(parts, length)
+    share.give_back(len(packed))
     return body
 
 
@@ -372,6 +390,11 @@ async def _pack(body: bytes) -> bytes:
     if len(body) < GZIP_IN_THREAD_BYTES_MIN:
         return gzip.compress(body, GZIP_LEVEL, mtime=0)
     return await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL, mtime=0)
+
+
+def _said_length(headers: Mapping[bytes, bytes]) -> float:
+    length = headers.get(b"content-length", b"0")
+    return math.inf if len(length) > LENGTH_DIGITS_MAX else int(length)
 
 
 def _check_content_type(content_type: bytes) -> None:
