@@ -13,6 +13,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from hydrobit.objects import pictures
 from hydrobit.objects import service as objects
 from hydrobit.objects.pictures import PICTURE_BYTES_MAX
 from hydrobit.operation import Call, Source
@@ -137,6 +138,25 @@ def test_a_bad_picture_is_refused_by_name_and_nothing_is_kept(server: RunningSer
     answer = admin.register(first_name="Bad", last_name="One", photo=BAD[kind]())
     assert refusal(answer, 400, "invalid_value")["field"] == "photo"
     assert read_store(server.data, question) == before
+
+
+def endless() -> bytes:
+    """A progressive JPEG whose last scan comes again and again; a decoder goes through all pixels for each."""
+    out = BytesIO()
+    Image.new("L", (4_000, 4_000), 100).save(out, "JPEG", progressive=True)
+    whole = out.getvalue()
+    scan = whole[whole.rindex(b"\xff\xda") : -2]
+    return whole[:-2] + scan * (2 * 1024 * 1024 // len(scan)) + whole[-2:]
+
+
+async def test_a_picture_that_takes_too_long_to_decode_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "ENCODE_CPU_S_MAX", 1)
+    async with running(tmp_path / "data", MovedClock()) as house:
+        answer = await house.call("createWorker", ADMIN, person(photo=data_url(endless())))
+    assert (answer.status, answer.body["field"]) == (400, "photo")
+    assert answer.body["error"] == "photo takes more than 1 s of processor time to decode."
 
 
 @pytest.mark.parametrize("photo", [5, ["x"], {"a": 1}, True])

@@ -1,9 +1,10 @@
 """A picture from standard input, decoded whole, made upright, and encoded anew as a JPEG to standard output.
 
-    python -m hydrobit.objects.encoding FORMAT
+    python -m hydrobit.objects.encoding FORMAT CPU_S_MAX
 
 Exit status 3 means that the picture is refused; the sentence stands in the output. Any other one above zero means that
-it could not be decoded: truncated, fake, or made to break a decoder.
+it could not be decoded: truncated, fake, or made to break a decoder. SIGXCPU ends it when it takes too much
+processor time.
 """
 
 import resource
@@ -58,7 +59,10 @@ def _on_white(image: "Image") -> "Image":
 
 def main() -> int:
     """Reads, encodes and writes; the exit status says how it went."""
+    cpu_s_max = int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s_max, cpu_s_max + 1))
     try:
         encoded = encode_anew(sys.stdin.buffer.read(), sys.argv[1])
     except Unwanted as e:
