@@ -4,7 +4,10 @@ import gzip
 import json
 import os
 import struct
+import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ from PIL import Image
 from hydrobit.catalog import OPERATIONS
 from hydrobit.company_keys.check import KeyCheck
 from hydrobit.demo import company as demo
+from hydrobit.forms import media
+from hydrobit.forms.answers import Checked, Medium
 from hydrobit.forms.media import SIGNATURE_BYTES_MAX
 from hydrobit.identity.service import Identity
 from hydrobit.identity.signing import SigningKey
@@ -24,6 +29,7 @@ from hydrobit.objects import service as objects
 from hydrobit.objects.sounds import SOUND_BYTES_MAX
 from hydrobit.operation import Source
 from hydrobit.storage import directory
+from hydrobit.storage.objects import open_objects
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.metrics import Metrics
 from tests.callers import FORM_RECORD, Caller, Json, read_store, refusal
@@ -75,7 +81,9 @@ def fetched(server: RunningServer) -> Iterator[httpx.Client]:
 
 
 def stored(server: RunningServer) -> list[tuple[Any, ...]]:
-    return read_store(server.data, "select (select count(*) from form_record), (select count(*) from object)")
+    """What counts; an object that nobody names waits for the sweep."""
+    named = "(select count(*) from object where names > 0)"
+    return read_store(server.data, f"select (select count(*) from form_record), {named}")
 
 
 def values_of(caller: Caller, form: str) -> Json:
@@ -130,7 +138,7 @@ def test_a_field_may_hold_several_photos_and_the_same_one_twice(
         ("sign", "text"),
     ],
 )
-def test_a_bad_picture_is_refused_by_the_name_of_its_field_and_nothing_is_kept(
+def test_a_bad_picture_is_refused_by_the_name_of_its_field_and_nothing_is_stored(
     server: RunningServer, admin: Caller, form: str, name: str, kind: str
 ) -> None:
     before = stored(server)
@@ -261,11 +269,40 @@ async def test_media_of_a_record_are_named_and_never_swept(tmp_path: Path) -> No
     clock = MovedClock()
     async with running(tmp_path / "data", clock) as house:
         record = {"_id": demo.FORM, "auth0Id": demo.ADMIN, "type": "inspection"}
-        values = [{"field": "photo", "value": data_url(picture())}]
+        values = [{"field": "picture", "value": data_url(picture())}]
         answer = await house.call("submitRecord", ADMIN, {"record": record | {"form_values": values}})
         assert answer.status == 201
         clock.forward_hours(25)
         assert await objects.sweep(house.context) == 0
+
+
+async def test_what_was_kept_before_a_bad_medium_is_swept(tmp_path: Path) -> None:
+    clock = MovedClock()
+    async with running(tmp_path / "data", clock) as house:
+        record = {"_id": demo.FORM, "auth0Id": demo.ADMIN, "type": "inspection"}
+        values = [{"field": "picture", "value": [data_url(picture()), BAD["truncated"]()]}]
+        answer = await house.call("submitRecord", ADMIN, {"record": record | {"form_values": values}})
+        assert answer.status == 400
+        clock.forward_hours(25)
+        assert await objects.sweep(house.context) == 1
+
+
+async def test_only_one_medium_of_a_record_is_in_memory_decoded(tmp_path: Path) -> None:
+    sounds = [ogg(4 * MIB) for _ in range(4)]
+    texts = [memoryview(json.dumps(data_url(sound, "audio/ogg")).encode()) for sound in sounds]
+    values = [("voice", [Medium("audio", text, "form_values.voice") for text in texts])]
+    async with running(tmp_path / "data", MovedClock()) as house:
+        on_disk = open_objects("", tmp_path / "objects", tmp_path / "links.key", "", 60)
+        context = replace(house.context, objects=on_disk)
+        tracemalloc.start()
+        try:
+            kept = await media.keep(context, ADMIN.company, Checked(values, [], []), house.clock.now())
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            on_disk.stop()
+    assert [one["object"] for one in kept[0][1]] == [sha256(sound).hexdigest() for sound in sounds]
+    assert peak < 3 * len(sounds[0]), peak
 
 
 def dispatcher(house: House) -> Dispatcher:

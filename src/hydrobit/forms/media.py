@@ -16,14 +16,16 @@ OBJECT = "object"
 async def keep(context: Context, company: int, checked: Checked, now: int) -> list[tuple[str, Any]]:
     """The answers with what was kept in the place of media. Raises Refused naming the field, StoreError.
 
-    All media are read before the first is kept, so that a bad one leaves nothing behind.
+    Each is kept before the next one is read, so that only one is in memory decoded. What was kept before a bad one is
+    named by no row, and the sweep finds it.
     """
-    read = [(medium, *await _read(context, medium)) for medium in checked.media]
-    kept: dict[int, Mapping[str, str]] = {}
-    for medium, content_type, content in read:
-        digest = await objects.keep(context, company, content, content_type, now)
-        kept[id(medium)] = {OBJECT: digest, "contentType": content_type}
+    kept = {id(medium): await _kept(context, company, medium, now) for medium in checked.media}
     return [(field, _with_kept(value, kept)) for field, value in checked.values]
+
+
+async def _kept(context: Context, company: int, medium: Medium, now: int) -> Mapping[str, str]:
+    content_type, content = await _read(context, medium)
+    return {OBJECT: await objects.keep(context, company, content, content_type, now), "contentType": content_type}
 
 
 async def _read(context: Context, medium: Medium) -> tuple[str, bytes]:
