@@ -46,6 +46,17 @@ def test_the_export_tells_the_sessions_of_a_day(admin: Caller) -> None:
     ]
 
 
+def test_a_quality_may_name_its_worker_by_the_stored_id(admin: Caller) -> None:
+    day = fresh_day()
+    session_id = worked(admin, day)
+    stored = admin.worker("JS0315").json()["data"]["workerId"]
+    first = {"qualityId": "Q1", "qualityName": "Primera", "units": 2.5, "workerId": stored}
+    assert admin.change(session_id, qualityBreakdown=[first]).status_code == 200
+    (told,) = ask(admin, day).json()["data"]
+    share = {"qualityId": "Q1", "qualityName": "Primera", "units": 2.5, "percent": 100}
+    assert (told["qualityBreakdown"], told["workers"][0]["qualityBreakdown"]) == ([share], [share])
+
+
 def test_project_and_sector_narrow_the_answer(admin: Caller) -> None:
     day = fresh_day()
     worked(admin, day)

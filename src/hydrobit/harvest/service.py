@@ -16,6 +16,7 @@ from hydrobit.projects.store import NamedSector
 from hydrobit.sessions import service as sessions
 from hydrobit.sessions.service import SessionView
 from hydrobit.storage.engine import Transaction
+from hydrobit.workers import service as workers
 
 SESSIONS_A_PAGE = 5
 WORKERS_A_PAGE = 250
@@ -55,17 +56,31 @@ def page(tx: Transaction, company: int, wish: Wish, after: Place) -> Page:
     found = sessions.of_days(
         tx, company, wish.first_day, wish.last_day, wish.project_id, wish.sector_id, after, SESSIONS_A_PAGE
     )
-    workers = 0
+    shown = 0
     names: Texts = {}
     for session in found:
-        views.append(sessions.view(tx, session, with_workers=True, names=names))
-        workers += len(views[-1].workers or ())
-        if workers >= WORKERS_A_PAGE:
+        views.append(_with_business_ids(tx, company, sessions.view(tx, session, with_workers=True, names=names)))
+        shown += len(views[-1].workers or ())
+        if shown >= WORKERS_A_PAGE:
             break
     profiles = {user: people.find(tx, company, user) for user in {view.session.opened_by for view in views}}
     is_last = len(views) == len(found) < SESSIONS_A_PAGE
     last = None if is_last else (views[-1].session.day, views[-1].session.session_no)
     return Page(views, {user: profile for user, profile in profiles.items() if profile is not None}, last)
+
+
+def _with_business_ids(tx: Transaction, company: int, view: SessionView) -> SessionView:
+    """Qualities that name a worker by the stored id belong to the worker whose counts carry the business id."""
+    qualities = view.description.qualities or ()
+    stored = frozenset(quality.worker_id for quality in qualities if quality.worker_id is not None)
+    known = workers.to_business_ids(tx, company, stored)
+    if not known:
+        return view
+    named = tuple(
+        msgspec.structs.replace(quality, worker_id=known.get(quality.worker_id or "", quality.worker_id))
+        for quality in qualities
+    )
+    return msgspec.structs.replace(view, description=msgspec.structs.replace(view.description, qualities=named))
 
 
 def _not_of_company(field: str, sentence: str) -> Refused:

@@ -2,12 +2,16 @@
 
 from hashlib import sha256
 
+import structlog
+
 from hydrobit.errors import StoreError
 from hydrobit.ledger import store as ledger
 from hydrobit.objects import store
 from hydrobit.objects.store import StoredObject
 from hydrobit.operation import Context
 from hydrobit.storage.engine import Transaction
+
+log = structlog.get_logger("hydrobit")
 
 NONCE_BYTES = 8
 
@@ -47,12 +51,19 @@ def named_after(tx: Transaction, after: tuple[int, str], page: int) -> list[tupl
 
 
 async def sweep(context: Context) -> int:
-    """Deletes what nobody has named for `object_grace_s`, and returns how many objects; may run twice at once."""
+    """Deletes what nobody has named for `object_grace_s`, and returns how many objects; may run twice at once.
+
+    What cannot be deleted is told to the log and tried again the next time; the others do not wait for it.
+    """
     now, swept = context.clock.now(), 0
     before = now - context.settings.object_grace_s * 1000
     for company in await context.engine.read(ledger.companies):
         for place in await context.engine.write(_drop, company, before, now):
-            await context.objects.delete(place)
+            try:
+                await context.objects.delete(place)
+            except StoreError as e:
+                log.error("object not deleted", place=place, error=str(e))
+                continue
             await context.engine.write(store.forget, company, place)
             swept += 1
     return swept
