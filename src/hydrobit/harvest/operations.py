@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from msgspec import UNSET
 
@@ -18,7 +19,7 @@ from hydrobit.operation import ANYONE, Call, Context, Http, Operation, Parameter
 from hydrobit.projects.store import NamedSector
 from hydrobit.sessions.service import SessionView
 from hydrobit.wire.days import DAY_SCHEMA
-from hydrobit.wire.envelope import encode
+from hydrobit.wire.envelope import encoded
 from hydrobit.wire.harvest import HarvestEnvelope, HarvestSession, HarvestWorker, QualityShare, Responsible
 
 Sectors = dict[str, NamedSector]
@@ -57,7 +58,8 @@ async def _written(page: Page, sectors: Sectors, now: int) -> bytes:
     """A page as JSON; between two sessions others have their turn."""
     sessions = []
     for view in page.views:
-        sessions.append(encode(_session(view, page.people, sectors, now)))
+        make = partial(_session, view, page.people, sectors, now)
+        sessions.append(bytes(await encoded(len(view.workers or ()), make)))
         await asyncio.sleep(0)
     return b",".join(sessions)
 

@@ -27,6 +27,7 @@ from hydrobit.sessions.description import Quality
 from hydrobit.sessions.service import SessionView
 from hydrobit.wire import fields
 from hydrobit.wire.body import Body
+from hydrobit.wire.envelope import encoded
 from hydrobit.wire.sessions import (
     Bonus,
     QualityUnits,
@@ -67,7 +68,7 @@ async def list_sessions(context: Context, call: Call) -> Reply:
 
 async def read_session(context: Context, call: Call) -> Reply:
     view = await context.engine.read(service.read_session, call.caller, call.path["sessionId"])
-    return Reply(200, SessionEnvelope(data=_session(call, view)))
+    return Reply(200, await encoded(len(view.workers or ()), lambda: SessionEnvelope(data=_session(call, view))))
 
 
 async def change_session(context: Context, call: Call) -> Reply:
@@ -109,17 +110,7 @@ async def close_session(context: Context, call: Call) -> Reply:
         call.now,
         _salts(context),
     )
-    closed_at = view.session.ended_at(call.now)
-    assert closed_at is not None, "a close was written"
-    data = SessionClosed(
-        sessionId=view.session.session_id,
-        status="closed",
-        closedAt=write_instant(closed_at),
-        totalUnits=write_amount(view.total),
-        heldCount=view.held_count,
-        workers=_workers(view.workers or ()),
-    )
-    return Reply(200, SessionClosedEnvelope(data=data, ignored=call.ignored_or_unset))
+    return Reply(200, await encoded(len(view.workers or ()), lambda: _closed(call, view)))
 
 
 async def close_expired(context: Context) -> int:
@@ -133,6 +124,20 @@ async def close_expired(context: Context) -> int:
 def _salts(context: Context) -> service.Salts:
     of_notes, of_plate, of_driver = (context.random(canonical.SALT_BYTES) for _ in range(3))
     return of_notes, of_plate, of_driver
+
+
+def _closed(call: Call, view: SessionView) -> SessionClosedEnvelope:
+    closed_at = view.session.ended_at(call.now)
+    assert closed_at is not None, "a close was written"
+    data = SessionClosed(
+        sessionId=view.session.session_id,
+        status="closed",
+        closedAt=write_instant(closed_at),
+        totalUnits=write_amount(view.total),
+        heldCount=view.held_count,
+        workers=_workers(view.workers or ()),
+    )
+    return SessionClosedEnvelope(data=data, ignored=call.ignored_or_unset)
 
 
 def _session(call: Call, view: SessionView) -> Session:

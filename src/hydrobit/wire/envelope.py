@@ -1,14 +1,18 @@
 """The envelope of every answer (contract, "The envelope")."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from hydrobit.errors import CATALOGUE, Refused
 from hydrobit.wire.fields import UNPROMISED, Instant, said
 
 encode = msgspec.json.Encoder().encode
+LIST_ON_LOOP_LENGTH_MAX = 1_000
+"""A longer list is made and encoded beside the event loop."""
 
 
 class Error(Struct, kw_only=True):
@@ -57,3 +61,10 @@ def error(refused: Refused, request_id: str) -> Error:
         requestId=request_id,
         **{name: value for name, value in refused.extra.items() if name in Error.__struct_fields__},  # type: ignore[arg-type]
     )
+
+
+async def encoded(length: int, make: Callable[[], object]) -> Raw:
+    """A shape that lists so many things, made and encoded; a long one beside the event loop."""
+    if length <= LIST_ON_LOOP_LENGTH_MAX:
+        return Raw(encode(make()))
+    return Raw(await asyncio.to_thread(lambda: encode(make())))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hydrobit.harvest import service
+from hydrobit.wire import envelope
 from tests import embedded
 from tests.embedded import ADMIN, NEIGHBOUR, SUPERVISOR, House, MovedClock
 from tests.servers import event
@@ -75,6 +76,16 @@ async def test_a_close_answers_the_same_sums(house: House) -> None:
     closed = (await house.call("closeProductionSession", ADMIN, {}, path={"sessionId": session_id})).data
     told = await assert_the_same(house, session_id)
     assert (told["totalUnits"], sums(told)) == (closed["totalUnits"], sums(closed))
+
+
+async def test_many_workers_are_told_like_few(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    session_id = await open_session(house, ADMIN)
+    await count(house, ADMIN, session_id, "e1", units=2.000001)
+    few = await harvest(house), await session_of(house, session_id)
+    monkeypatch.setattr(envelope, "LIST_ON_LOOP_LENGTH_MAX", 0)
+    assert (await harvest(house), await session_of(house, session_id)) == few
+    closed = (await house.call("closeProductionSession", ADMIN, {}, path={"sessionId": session_id})).data
+    assert sums(closed) == sums(few[1])
 
 
 async def test_held_work_is_not_counted_and_work_after_a_reopening_is(house: House) -> None:
