@@ -61,9 +61,6 @@ where company = :company and instr(search, :text) > 0 and (cast(:status as text)
     and (cast(:position as text) is null or position = :position)
     and (cast(:employment_type as text) is null or employment_type = :employment_type)
 
--- name: count_workers
-select count(*) from worker where company = :company
-
 -- name: template_options
 select kind, name from template_option where company = :company order by kind, place limit 1000
 

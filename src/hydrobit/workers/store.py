@@ -113,12 +113,14 @@ def matching(tx: Transaction, company: int, wanted: Wanted, page: int, page_size
         "text": wanted.text or "",
     }
     first = (page - 1) * page_size
+    if wanted == Wanted():
+        total = last_number(tx, company)  # numbers have no gaps, and no worker is ever deleted
+        newest = total - first
+        return total, [by_number(tx, company, number) for number in range(newest, max(newest - page_size, 0), -1)]
     found = tx.all(sql.matching_numbers, **chosen, length=FEW, first=0)
     total = len(found)
     if total == FEW:
-        is_everyone = wanted == Wanted()
-        row = tx.one(sql.count_workers, company=company) if is_everyone else tx.one(sql.count_matching, **chosen)
-        total = _number(row) or 0
+        total = _number(tx.one(sql.count_matching, **chosen)) or 0
         if first + page_size > FEW:
             found, first = tx.all(sql.matching_numbers, **chosen, length=page_size, first=first), 0
     return total, [by_number(tx, company, number) for (number,) in found[first : first + page_size]]
