@@ -126,7 +126,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def take_backup(self) -> None:
         target = self._new_directory()
         with closing(directory.open_store(self.data, busy_ms_max=BUSY_MS_MAX)) as store:
-            directory.backup(store, self.data, target, with_keys=False)
+            directory.backup(store, target)
         embedded.verify(target)
         self.backup = target, copy.deepcopy(self.companies)
 

@@ -25,7 +25,7 @@ from hydrobit.identity import people, reading
 from hydrobit.identity import store as identity
 from hydrobit.kit import ids
 from hydrobit.kit.instants import write_instant
-from hydrobit.storage.sqlite import SqliteStore
+from hydrobit.storage.engine import Store
 
 PAGE = 100
 KEY_SECONDS_MAX = 10 * 365 * 86_400
@@ -205,12 +205,12 @@ def list_audit(*, company: CompanyId, data: Data = None, as_json: AsJson = False
     _show(map(_audit_row, found), as_json, "nothing was changed")
 
 
-def number_of(store: SqliteStore, company_id: str) -> int:
+def number_of(store: Store, company_id: str) -> int:
     """The store's own number of a company. Raises Refused."""
     return store.read(people.require_company, checked_id(company_id)).number
 
 
-def _company_of(store: SqliteStore, user_id: str) -> int:
+def _company_of(store: Store, user_id: str) -> int:
     found = store.read(identity.user, checked_user(user_id))
     if found is None or found.company is None:
         raise StoreError(f"there is no user {user_id}; `hydrobit user add` makes one")

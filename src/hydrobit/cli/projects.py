@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from hydrobit.cli import app
 from hydrobit.cli.common import Data, checked_id, company_number, now, opened, settings
 from hydrobit.errors import Refused, SettingError
-from hydrobit.storage.sqlite import SqliteStore
+from hydrobit.storage.engine import Store
 
 project = cyclopts.App(name="project", help="Projects (ranches).")
 sector = cyclopts.App(name="sector", help="Sectors (lots) of a project.")
@@ -172,7 +172,7 @@ def _change_sector(sector_id: str, company: str, project_id: str, disabled: bool
 
 
 @contextmanager
-def _authored(data: Path | None, company: str) -> Iterator[tuple[SqliteStore, Any]]:
+def _authored(data: Path | None, company: str) -> Iterator[tuple[Store, Any]]:
     """The store, and the operator as the author of what is changed in a company."""
     from hydrobit.audit.service import OPERATOR
     from hydrobit.projects.service import Author

