@@ -3,11 +3,13 @@
 It keeps its promises as a real one does: fsync and synchronous commits are on.
 """
 
+import ctypes
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ from typing import Any
 import psycopg
 
 START_S_MAX = 30
+PR_SET_PDEATHSIG = 1
 OWNER = "nobody"
 """PostgreSQL refuses to run as root; where we are root, this system user runs it."""
 
@@ -42,7 +45,7 @@ class Postgres:
         return self.url(name)
 
     def stop(self) -> None:
-        """An immediate stop: what the tests left there is thrown away."""
+        """An immediate stop: what the tests left there is thrown away, its folder too."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGQUIT)
             try:
@@ -50,22 +53,33 @@ class Postgres:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def start(*options: str) -> Postgres:
+    """A server with further `name=value` options; whoever starts it stops it."""
+    folder = Path(tempfile.mkdtemp(prefix="hydrobit-postgres-"))
+    try:
+        server = Postgres(folder, _start(folder, options))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    try:
+        _wait_until_it_answers(server)
+    except BaseException:
+        server.stop()
+        raise
+    return server
 
 
 @contextmanager
 def running(*options: str) -> Iterator[Postgres]:
-    """A server with further `-c name=value` options, which is gone at the end of the block, with its folder."""
-    folder = Path(tempfile.mkdtemp(prefix="hydrobit-postgres-"))
+    """A server that is gone at the end of the block."""
+    server = start(*options)
     try:
-        process = _start(folder, options)
-        try:
-            server = Postgres(folder, process)
-            _wait_until_it_answers(server)
-            yield server
-        finally:
-            Postgres(folder, process).stop()
+        yield server
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        server.stop()
 
 
 def _start(folder: Path, options: tuple[str, ...]) -> "subprocess.Popen[bytes]":
@@ -83,7 +97,8 @@ def _start(folder: Path, options: tuple[str, ...]) -> "subprocess.Popen[bytes]":
     ]
     flags = [part for setting in settings for part in ("-c", setting)]
     with open(folder / "log", "wb") as log:
-        # A group of its own: Ctrl-C at the terminal ends the tests, and then we end the server.
+        # A group of its own: Ctrl-C at the terminal ends the tests, and then we end the server. Should the tests be
+        # killed, the system ends it.
         process: subprocess.Popen[bytes] = subprocess.Popen(
             [str(binaries / "postgres"), "-D", str(data), *flags],
             stdin=subprocess.DEVNULL,
@@ -91,6 +106,7 @@ def _start(folder: Path, options: tuple[str, ...]) -> "subprocess.Popen[bytes]":
             stderr=log,
             env=environment,
             start_new_session=True,
+            preexec_fn=_end_with_parent,
             **owner,
         )
     return process
@@ -133,3 +149,8 @@ def _owner(folder: Path) -> dict[str, Any]:
     user = pwd.getpwnam(OWNER)
     os.chown(folder, user.pw_uid, user.pw_gid)
     return {"user": user.pw_uid, "group": user.pw_gid}
+
+
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)

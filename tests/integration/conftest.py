@@ -11,6 +11,12 @@ from tests.servers import RunningServer, running
 
 
 @pytest.fixture(scope="module")
+def tmp_path_factory(store_engine: str, tmp_path_factory: pytest.TempPathFactory) -> pytest.TempPathFactory:
+    """Every test of this folder that has a data directory runs on each engine."""
+    return tmp_path_factory
+
+
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     with running(tmp_path_factory.mktemp("server") / "data") as started:
         add_people(started.data)

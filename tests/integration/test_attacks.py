@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from hydrobit.storage import directory
+from tests import engines
 from tests.callers import BULK, RECORDS, Caller
 from tests.servers import RunningServer, event, running
 from tests.sockets import Broken, Connection, request
@@ -34,8 +35,9 @@ def phone(server: RunningServer) -> Iterator[Connection]:
 
 def command(server: RunningServer, *words: str) -> "subprocess.CompletedProcess[str]":
     line = [sys.executable, "-m", "hydrobit", *words, "--data", str(server.data)]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HYDROBIT_")}
-    return subprocess.run(line, capture_output=True, text=True, env=clean, timeout=60, check=False)
+    return subprocess.run(
+        line, capture_output=True, text=True, env=engines.clean_environment(server.data), timeout=60, check=False
+    )
 
 
 # Texts.

@@ -1,7 +1,6 @@
 """The command `hydrobit` as an operator runs it: real processes, beside a running server where that matters."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from hydrobit import catalog
 from hydrobit.cli.common import seconds
 from hydrobit.demo import company as demo
 from hydrobit.errors import SettingError
+from tests import engines
 from tests.servers import PRODUCTION, RunningServer, event, open_session, opening, running
 
 COMMAND_S_MAX = 60
@@ -25,12 +25,11 @@ SOURCE = Path(catalog.__file__).parent
 
 def hydrobit(*words: str | Path, environment: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
     """One command, run to its end."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HYDROBIT_")}
     return subprocess.run(
         [sys.executable, "-m", "hydrobit", *map(str, words)],
         capture_output=True,
         text=True,
-        env=clean | dict(environment or {}),
+        env=engines.environment_of(*words) | dict(environment or {}),
         timeout=COMMAND_S_MAX,
         check=False,
     )

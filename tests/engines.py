@@ -1,0 +1,148 @@
+"""The engines that tests run on: which one a data directory belongs to, and its store read past our own code.
+
+A test asks for the fixture `store_engine`, or its folder does; from then on a fresh data directory has a store of that
+engine: a file in the directory, or a database of its own on the one PostgreSQL of the run.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from hydrobit.settings import Settings
+from hydrobit.storage import directory, stores, translation
+from hydrobit.storage.engine import Store
+from hydrobit.storage.queries import POSTGRES, SQLITE
+from tests import postgres
+
+ENGINES = (SQLITE, POSTGRES)
+URL = "HYDROBIT_DATABASE_URL"
+BUSY_MS_MAX = 5_000
+
+
+class _Run:
+    """What a run of the tests has chosen and started so far."""
+
+    def __init__(self) -> None:
+        self.engine = SQLITE
+        self.server: postgres.Postgres | None = None
+        self.urls: dict[Path, str] = {}
+
+
+_RUN = _Run()
+
+
+@contextmanager
+def chosen(engine: str) -> Iterator[None]:
+    """Data directories that are new inside of the block belong to this engine."""
+    before, _RUN.engine = _RUN.engine, engine
+    try:
+        yield
+    finally:
+        _RUN.engine = before
+
+
+@contextmanager
+def stopped_at_the_end() -> Iterator[None]:
+    """The run's PostgreSQL, if one was started, ends with the block."""
+    try:
+        yield
+    finally:
+        if _RUN.server is not None:
+            _RUN.server.stop()
+            _RUN.server = None
+
+
+def server() -> postgres.Postgres:
+    """The run's PostgreSQL, started when it is first asked for."""
+    if _RUN.server is None:
+        _RUN.server = postgres.start()
+    return _RUN.server
+
+
+def url_of(data: Path) -> str:
+    """Where the store of a data directory is; empty for a file in it."""
+    if data not in _RUN.urls:
+        _RUN.urls[data] = server().add_database() if _RUN.engine == POSTGRES else ""
+    return _RUN.urls[data]
+
+
+def is_sqlite(data: Path) -> bool:
+    return url_of(data) == ""
+
+
+def settings(data: Path, **changes: Any) -> Settings:
+    """The settings of a server or command on a data directory."""
+    return Settings(data=data, database_url=url_of(data), store_busy_ms_max=BUSY_MS_MAX, **changes)
+
+
+def environment(data: Path) -> dict[str, str]:
+    """The variables by which another process finds the store of a data directory."""
+    return {URL: url} if (url := url_of(data)) else {}
+
+
+def clean_environment(data: Path, **variables: str) -> dict[str, str]:
+    """This process's variables without settings of ours, then those of the directory, then the given ones."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("HYDROBIT_")}
+    return clean | environment(data) | variables
+
+
+def environment_of(*words: str | Path) -> dict[str, str]:
+    """The variables of a command, by the data directory that it names."""
+    places = [Path(value) for word, value in pairwise(words) if word == "--data"]
+    return clean_environment(places[0]) if places else clean_environment(Path())
+
+
+@contextmanager
+def opened(data: Path) -> Iterator[Store]:
+    """The store of a data directory, as a command opens it."""
+    with closing(stores.open_store(settings(data))) as store:
+        yield store
+
+
+def rows(data: Path, question: str, *values: object) -> list[tuple[Any, ...]]:
+    """What is found past our own code; the question has `?` as marks."""
+    if is_sqlite(data):
+        address = f"{(data / directory.DATABASE).as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as reader:
+            return reader.execute(question, values).fetchall()
+    with connected(data) as connection:
+        return connection.execute(translation.statement(question), values).fetchall()
+
+
+def write(data: Path, *statements: str | tuple[str, Sequence[object]]) -> int:
+    """Changes a store past our own code, in one transaction; returns how many rows the last statement changed."""
+    changes = [(each, ()) if isinstance(each, str) else each for each in statements]
+    if is_sqlite(data):
+        with closing(sqlite3.connect(data / directory.DATABASE)) as writer, writer:
+            return [writer.execute(text, values).rowcount for text, values in changes][-1]
+    with connected(data) as connection, connection.transaction():
+        return [connection.execute(translation.statement(text), values).rowcount for text, values in changes][-1]
+
+
+@contextmanager
+def connected(data: Path) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
+    """A plain connection to a database, each statement committed by itself."""
+    with psycopg.connect(url_of(data), autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
+        yield connection
+
+
+@contextmanager
+def locked(data: Path) -> Iterator[None]:
+    """Another process's hold of what every writer needs, as a backup tool or a curious operator would take it."""
+    if is_sqlite(data):
+        with closing(sqlite3.connect(data / directory.DATABASE, isolation_level=None, timeout=10)) as other:
+            other.execute("begin immediate")
+            yield
+            other.execute("rollback")
+        return
+    with connected(data) as other:
+        other.execute("begin")
+        other.execute("lock table head in exclusive mode")
+        yield
+        other.execute("rollback")
