@@ -5,9 +5,11 @@ engine: a file in the directory, or a database of its own on the one PostgreSQL 
 """
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from hydrobit.settings import Settings
 from hydrobit.storage import directory, stores, translation
 from hydrobit.storage.engine import Store
 from hydrobit.storage.queries import POSTGRES, SQLITE
+from hydrobit.storage.sqlite import SqliteStore
 from tests import postgres
 
 ENGINES = (SQLITE, POSTGRES)
@@ -78,7 +81,7 @@ def is_sqlite(data: Path) -> bool:
 
 def settings(data: Path, **changes: Any) -> Settings:
     """The settings of a server or command on a data directory."""
-    return Settings(data=data, database_url=url_of(data), store_busy_ms_max=BUSY_MS_MAX, **changes)
+    return replace(Settings(data, database_url=url_of(data), store_busy_ms_max=BUSY_MS_MAX), **changes)
 
 
 def environment(data: Path) -> dict[str, str]:
@@ -99,10 +102,43 @@ def environment_of(*words: str | Path) -> dict[str, str]:
 
 
 @contextmanager
-def opened(data: Path) -> Iterator[Store]:
+def opened(data: Path, **changes: Any) -> Iterator[Store]:
     """The store of a data directory, as a command opens it."""
-    with closing(stores.open_store(settings(data))) as store:
+    with closing(stores.open_store(settings(data, **changes))) as store:
         yield store
+
+
+def copy(source: Path, target: Path) -> Path:
+    """The same store once more, in a new data directory; nobody uses the first one meanwhile."""
+    if url_of(source):
+        _RUN.urls[target] = server().add_database(url_of(source))
+        directory.prepare(target)
+    else:
+        _RUN.urls[target] = ""
+        shutil.copytree(source, target)
+    return target
+
+
+def back_up(source: Path, target: Path) -> Path:
+    """A backup as an operator makes and restores it, while others write: by our command, or by PostgreSQL's own."""
+    if url := url_of(source):
+        _RUN.urls[target] = server().restore(server().dump(url))
+        directory.prepare(target)
+        with opened(target) as restored:
+            restored.write(directory.mark_backup)
+    else:
+        _RUN.urls[target] = ""
+        with opened(source) as store:
+            assert isinstance(store, SqliteStore)
+            directory.backup(store, target)
+    return target
+
+
+def forget(*places: Path) -> None:
+    """Drops the databases of data directories that are needed no more."""
+    for data in places:
+        if url := _RUN.urls.pop(data, ""):
+            server().drop_database(url)
 
 
 def rows(data: Path, question: str, *values: object) -> list[tuple[Any, ...]]:
@@ -123,6 +159,25 @@ def write(data: Path, *statements: str | tuple[str, Sequence[object]]) -> int:
             return [writer.execute(text, values).rowcount for text, values in changes][-1]
     with connected(data) as connection, connection.transaction():
         return [connection.execute(translation.statement(text), values).rowcount for text, values in changes][-1]
+
+
+def pack(data: Path) -> None:
+    """Frees what was deleted, so that its bytes are gone."""
+    if is_sqlite(data):
+        with closing(sqlite3.connect(data / directory.DATABASE)) as writer:
+            writer.execute("vacuum")
+        return
+    with connected(data) as connection:
+        connection.execute("vacuum full")
+        connection.execute("checkpoint")
+
+
+def file_of(data: Path, table: str) -> Path:
+    """The file that a table's rows stand in."""
+    if is_sqlite(data):
+        return data / directory.DATABASE
+    ((place,),) = rows(data, "select pg_relation_filepath(cast(? as text))", table)
+    return server().folder / "data" / str(place)
 
 
 @contextmanager

@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 START_S_MAX = 30
 PR_SET_PDEATHSIG = 1
+MEMORY_BYTES_MIN = 4 * 1024**3
 OWNER = "nobody"
 """PostgreSQL refuses to run as root; where we are root, this system user runs it."""
 
@@ -30,19 +32,36 @@ OWNER = "nobody"
 class Postgres:
     """One running server. Databases are made in it as they are needed and end with it."""
 
-    def __init__(self, folder: Path, process: "subprocess.Popen[bytes]") -> None:
-        self.folder, self.process = folder, process
+    def __init__(self, folder: Path, binaries: Path, process: "subprocess.Popen[bytes]") -> None:
+        self.folder, self.binaries, self.process = folder, binaries, process
         self._numbers = count(1)
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://hydrobit@/{database}?host={self.folder}"
 
-    def add_database(self) -> str:
-        """The URL of a fresh, empty database."""
-        name = f"store_{next(self._numbers)}"
-        with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"create database {name} template template0")
+    def add_database(self, like: str = "") -> str:
+        """The URL of a fresh database: empty, or a copy of one that nobody uses."""
+        name, source = f"store_{next(self._numbers)}", conninfo_to_dict(like)["dbname"] if like else "template0"
+        self._say(f"create database {name} template {source}")
         return self.url(name)
+
+    def drop_database(self, url: str) -> None:
+        self._say(f"drop database {conninfo_to_dict(url)['dbname']} with (force)")
+
+    def dump(self, url: str) -> bytes:
+        """What pg_dump makes of a database, while others write."""
+        return subprocess.run([self.binaries / "pg_dump", "-d", url], check=True, capture_output=True).stdout
+
+    def restore(self, dump: bytes) -> str:
+        """The URL of a new database that holds what was dumped."""
+        url = self.add_database()
+        words = [str(self.binaries / "psql"), "-q", "-v", "ON_ERROR_STOP=1", "-d", url]
+        subprocess.run(words, check=True, capture_output=True, input=dump)
+        return url
+
+    def _say(self, statement: str) -> None:
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(statement)
 
     def stop(self) -> None:
         """An immediate stop: what the tests left there is thrown away, its folder too."""
@@ -58,9 +77,10 @@ class Postgres:
 
 def start(*options: str) -> Postgres:
     """A server with further `name=value` options; whoever starts it stops it."""
-    folder = Path(tempfile.mkdtemp(prefix="hydrobit-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="hydrobit-postgres-", dir=_roomy_memory()))
     try:
-        server = Postgres(folder, _start(folder, options))
+        binaries = _binaries(folder)
+        server = Postgres(folder, binaries, _start(folder, binaries, options))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -70,6 +90,13 @@ def start(*options: str) -> Postgres:
         server.stop()
         raise
     return server
+
+
+def _roomy_memory() -> str | None:
+    """Where files are kept in memory, if there is enough: every sync is asked for all the same, and takes no time."""
+    memory = Path("/dev/shm")
+    is_roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= MEMORY_BYTES_MIN
+    return str(memory) if is_roomy else None
 
 
 @contextmanager
@@ -82,8 +109,8 @@ def running(*options: str) -> Iterator[Postgres]:
         server.stop()
 
 
-def _start(folder: Path, options: tuple[str, ...]) -> "subprocess.Popen[bytes]":
-    binaries, owner = _binaries(folder), _owner(folder)
+def _start(folder: Path, binaries: Path, options: tuple[str, ...]) -> "subprocess.Popen[bytes]":
+    owner = _owner(folder)
     data = folder / "data"
     initdb = [str(binaries / "initdb"), "-D", str(data), "-U", "hydrobit", "-E", "UTF8", "--data-checksums"]
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}

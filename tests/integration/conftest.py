@@ -7,13 +7,8 @@ import pytest
 
 from hydrobit.demo import company as demo
 from tests.callers import VIEWER, Caller, add_people
+from tests.each_engine import tmp_path_factory as tmp_path_factory
 from tests.servers import RunningServer, running
-
-
-@pytest.fixture(scope="module")
-def tmp_path_factory(store_engine: str, tmp_path_factory: pytest.TempPathFactory) -> pytest.TempPathFactory:
-    """Every test of this folder that has a data directory runs on each engine."""
-    return tmp_path_factory
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from hydrobit.storage import directory
+from hydrobit.storage.queries import SQLITE
 from tests import engines
 from tests.callers import BULK, RECORDS, Caller
 from tests.servers import RunningServer, event, running
 from tests.sockets import Broken, Connection, request
+from tests.tools import alone_on
 from tests.watching import memory_peak_kib
 
 MARKS = 400_000
@@ -102,6 +104,7 @@ def test_a_name_in_the_words_of_a_terminal_is_listed_as_it_is(server: RunningSer
     assert "[/red]" in listed.stdout
 
 
+@alone_on(SQLITE, "a database has no files of ours but the keys")
 def test_what_a_command_makes_is_its_owners_alone(tmp_path: Path) -> None:
     open_to_all = tmp_path / "data"
     open_to_all.mkdir(mode=0o755)

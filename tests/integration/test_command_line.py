@@ -1,7 +1,6 @@
 """The command `hydrobit` as an operator runs it: real processes, beside a running server where that matters."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,8 +15,10 @@ from hydrobit import catalog
 from hydrobit.cli.common import seconds
 from hydrobit.demo import company as demo
 from hydrobit.errors import SettingError
+from hydrobit.storage.queries import POSTGRES, SQLITE
 from tests import engines
 from tests.servers import PRODUCTION, RunningServer, event, open_session, opening, running
+from tests.tools import alone_on
 
 COMMAND_S_MAX = 60
 SOURCE = Path(catalog.__file__).parent
@@ -73,6 +74,7 @@ def test_the_demo_company_is_refused_where_others_could_reach_it(tmp_path: Path)
     assert not data.exists()
 
 
+@alone_on(SQLITE, "several servers may share a database, and a directory beside it")
 def test_a_second_server_on_the_same_directory_is_refused(server: RunningServer) -> None:
     assert "another server runs on" in refusal("serve", "--port", "0", "--data", server.data)
 
@@ -188,8 +190,7 @@ def test_held_list_shows_what_came_after_the_close(server: RunningServer, client
 @contextmanager
 def restored(backup: Path, data: Path) -> Iterator[RunningServer]:
     """A server on a copy of a backup, as an operator restores one."""
-    shutil.copytree(backup, data)
-    with running(data) as started:
+    with running(engines.copy(backup, data)) as started:
         yield started
 
 
@@ -197,7 +198,7 @@ def test_a_backup_of_a_running_server_holds_what_was_recorded_before_it(tmp_path
     with running(tmp_path / "data") as server, server.client() as client:
         session_id = open_session(client)
         before = record(client, session_id, "before")
-        printed("backup", tmp_path / "backup", "--data", server.data)
+        engines.back_up(server.data, tmp_path / "backup")
         after = record(client, session_id, "after")
     with restored(tmp_path / "backup", tmp_path / "restored") as server, server.client() as client:
         assert client.get(f"{PRODUCTION}/records/{before}").status_code == 200
@@ -207,10 +208,16 @@ def test_a_backup_of_a_running_server_holds_what_was_recorded_before_it(tmp_path
         assert printed("verify", "--data", server.data).endswith("2 ledgers verified")
 
 
+@alone_on(POSTGRES, "SQLite is kept by the command")
+def test_a_backup_of_a_database_is_told_to_be_postgresqls_own(server: RunningServer, tmp_path: Path) -> None:
+    assert "keep it with pg_dump" in refusal("backup", tmp_path / "backup", "--data", server.data)
+    assert not (tmp_path / "backup").exists()
+
+
 def test_a_restored_store_never_gives_an_id_again_however_often_it_is_restored(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server, server.client() as client:
         session_id = open_session(client)
-        printed("backup", tmp_path / "backup", "--data", server.data)
+        engines.back_up(server.data, tmp_path / "backup")
         given = [{record(client, session_id, f"original-{number}") for number in range(5)}]
     for life in range(2):
         # Who looks at a backup before using it must not begin its new life: the next restore would begin the same one.
@@ -221,6 +228,7 @@ def test_a_restored_store_never_gives_an_id_again_however_often_it_is_restored(t
     assert len(set.union(*given)) == sum(map(len, given))
 
 
+@alone_on(SQLITE, "PostgreSQL is kept by its own programs, and the keys beside it")
 def test_only_a_backup_with_keys_believes_the_tokens_of_before(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
         token = server.token()

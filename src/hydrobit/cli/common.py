@@ -38,8 +38,8 @@ def opened(chosen: Settings, *, must_exist: bool = True) -> Iterator[Store]:
     """
     from hydrobit.storage import directory, stores
 
-    if must_exist and not stores.is_there(chosen):
-        raise StoreError(f"there is no store in {chosen.data}; `hydrobit serve --data {chosen.data}` makes one")
+    if must_exist:
+        stores.require(chosen)
     store = stores.open_store(chosen)
     try:
         store.write(directory.bring_up, now())

@@ -25,6 +25,11 @@ create table if not exists migration (
 )"""
 _LOCK = Query("lock_migrations", "update migration set applied_at = applied_at", ())
 """Whoever migrates holds every row; the first of all holds the table, which nobody else sees before its commit."""
+_MADE = Query(
+    "is_made",
+    "select 1 from information_schema.tables where table_schema = current_schema() and table_name = 'migration'",
+    (),
+)
 _VERSION = Query("migration_version", "select coalesce(max(version), 0) from migration", ())
 _APPLIED = Query(
     "migration_applied", "insert into migration (version, name, applied_at) values (?, ?, ?)", ("v", "n", "a")
@@ -62,6 +67,11 @@ def _statements(text: str, engine: str) -> tuple[str, ...]:
 
 def _as_read_by(engine: str, statement: str) -> str:
     return translation.schema(statement) if engine == POSTGRES else statement
+
+
+def is_made(tx: Transaction) -> bool:
+    """Whether a database has been migrated at all; asked of PostgreSQL, where a file is no sign of it."""
+    return tx.one(_MADE) is not None
 
 
 def version(tx: Transaction) -> int:

@@ -1,18 +1,25 @@
 """The one place that chooses the engine: PostgreSQL where a database is named, else SQLite in the data directory."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
-from hydrobit.errors import SettingError
+from hydrobit.errors import SettingError, StoreError
 from hydrobit.settings import Settings
 from hydrobit.storage import directory
 from hydrobit.storage.engine import Engine, Store
+from hydrobit.storage.migrate import is_made
 from hydrobit.storage.sqlite import SqliteEngine
 
 
-def is_there(settings: Settings) -> bool:
-    """Whether there is a store to open. A database that is named is one, empty or not."""
-    return bool(settings.database_url) or (settings.data / directory.DATABASE).exists()
+def require(settings: Settings) -> None:
+    """Raises StoreError where no server has made a store yet."""
+    if not settings.database_url:
+        if not (settings.data / directory.DATABASE).exists():
+            raise StoreError(f"there is no store in {settings.data}; `hydrobit serve --data {settings.data}` makes one")
+        return
+    with closing(open_store(settings)) as store:
+        if not store.read(is_made):
+            raise StoreError("there is no store in the database; `hydrobit serve` makes one")
 
 
 def open_store(settings: Settings) -> Store:

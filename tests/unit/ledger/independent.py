@@ -3,12 +3,12 @@ library. Its columns are those of the page's table.
 """
 
 import re
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
+
+from tests import engines
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "ledger-format.md"
 COLUMNS = re.findall(r"^\| `(\w+)` \|", PAGE.read_text("utf-8").partition("## Entries")[2], re.MULTILINE)
@@ -63,18 +63,17 @@ def _head(length: int, heads: bytes) -> bytes:
     return heads[size.bit_length() - 1 :][:1] + length.to_bytes(size, "big")
 
 
-def verify(path: Path) -> dict[int, Ledger]:
-    """Every company's ledger in a database file. AssertionError where one does not hold."""
-    with closing(sqlite3.connect(path)) as store:
-        for digest, salt, text in store.execute("select digest, salt, text from personal where text is not null"):
-            assert sha256(salt + text.encode()).digest()[:16] == digest
-        heads = store.execute("select company, prefix, seq, units, hash from head").fetchall()
-        return {company: _verify(store, company, *head) for company, *head in heads}
+def verify(data: Path) -> dict[int, Ledger]:
+    """Every company's ledger in a store. AssertionError where one does not hold."""
+    for digest, salt, text in engines.rows(data, "select digest, salt, text from personal where text is not null"):
+        assert sha256(salt + text.encode()).digest()[:16] == digest
+    heads = engines.rows(data, "select company, prefix, seq, units, hash from head")
+    return {company: _verify(data, company, *head) for company, *head in heads}
 
 
-def _verify(store: sqlite3.Connection, company: int, prefix: int, last: int, units: int, end: bytes) -> Ledger:
+def _verify(data: Path, company: int, prefix: int, last: int, units: int, end: bytes) -> Ledger:
     found = Ledger(0, 0, GENESIS)
-    rows = store.execute(f"select hash, {', '.join(COLUMNS)} from entry where company = ? order by seq", (company,))
+    rows = engines.rows(data, f"select hash, {', '.join(COLUMNS)} from entry where company = ? order by seq", company)
     for stored, *values in rows:
         entry = dict(zip(COLUMNS, values, strict=True))
         seq = found.entries + 1

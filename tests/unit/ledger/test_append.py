@@ -12,14 +12,15 @@ import pytest
 
 from hydrobit.errors import Code, Refused, StoreError
 from hydrobit.ledger.append import Appender
-from hydrobit.storage.engine import Transaction
+from hydrobit.storage import stores
+from hydrobit.storage.engine import Engine, Transaction
 from hydrobit.storage.queries import Query
-from hydrobit.storage.sqlite import SqliteEngine
+from tests import engines
 from tests.embedded import MovedClock
 
 WAIT_S_MAX = 10
-CREATE = Query("create", "create table number (place integer primary key, number integer) strict", ())
-ADD = Query("add", "insert into number (number) values (?)", ("number",))
+CREATE = Query("create", "create table number (place bigint primary key, number bigint)", ())
+ADD = Query("add", "insert into number (place, number) select count(*), cast(? as bigint) from number", ("number",))
 ALL = Query("all", "select number from number order by place", ())
 POISON = -1
 
@@ -70,7 +71,7 @@ class NumberBatch:
 class Line:
     """An appender over a real engine, and what it wrote."""
 
-    engine: SqliteEngine
+    engine: Engine
     batch: NumberBatch
     appender: Appender
 
@@ -84,7 +85,7 @@ class Line:
 
 @asynccontextmanager
 async def running(path: Path, *, queue_length_max: int = 100, batch_rows_max: int = 10) -> AsyncIterator[Line]:
-    engine, batch = SqliteEngine(path / "numbers.db", busy_ms_max=1_000, reader_connections=1), NumberBatch()
+    engine, batch = stores.open_engine(engines.settings(path)), NumberBatch()
     await engine.write(lambda tx: tx.run(CREATE))
     appender = Appender(engine, MovedClock(), batch, queue_length_max=queue_length_max, batch_rows_max=batch_rows_max)
     appender.start()
