@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import pq
 
 from hydrobit.settings import Settings
 from hydrobit.storage import directory, stores, translation
 from hydrobit.storage.engine import Store
-from hydrobit.storage.queries import POSTGRES, SQLITE
+from hydrobit.storage.queries import POSTGRES, SQLITE, Query
 from hydrobit.storage.sqlite import SqliteStore
 from tests import postgres
 
@@ -185,6 +186,17 @@ def connected(data: Path) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
     """A plain connection to a database, each statement committed by itself."""
     with psycopg.connect(url_of(data), autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
         yield connection
+
+
+def compiles(data: Path, query: Query) -> None:
+    """Fails where the engine cannot read a query, or cannot tell the types of its parameters."""
+    if is_sqlite(data):
+        with closing(sqlite3.connect(data / directory.DATABASE)) as reader:
+            reader.execute(f"explain {query.text}", [None] * len(query.names))
+        return
+    with connected(data) as connection:
+        done = connection.pgconn.prepare(b"", translation.statement(query.on(POSTGRES).text).encode())
+    assert done.status == pq.ExecStatus.COMMAND_OK, f"{query.name}: {done.error_message.decode()}"
 
 
 @contextmanager

@@ -44,9 +44,9 @@ _WRITE = "begin isolation level read committed read write"
 _READ = "begin isolation level repeatable read read only"
 _CONFLICT_STATES = ("40001", "40P01", "40003")
 _BUSY_STATES = ("55P03", "57014")
-_AWAY_STATES = ("25006", "53300")
+_AWAY_STATES = ("53300",)
 _AWAY_CLASSES = ("08", "57P")
-"""The connection, or the server's role: another try may find a server that takes it."""
+"""The connection, or the server as a whole: another try may find one that takes it."""
 
 
 class _TryAgain(StoreBusy):
