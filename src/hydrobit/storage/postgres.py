@@ -15,13 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
 import psycopg
-from psycopg import RawCursor, errors, pq
-from psycopg.adapt import Buffer, Dumper, Loader
+from psycopg import errors, pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.types.string import BytesBinaryDumper
 
 from hydrobit.errors import Duplicate, SettingError, StoreBusy, StoreError
 from hydrobit.settings import Settings
@@ -35,13 +33,19 @@ Ts = TypeVarTuple("Ts")
 VERSION_MIN = 140_000
 """The first PostgreSQL that tells a standby from a primary as it connects."""
 PREPARED_MAX = 1_000
-"""Statements that a connection keeps prepared; the house has fewer, with and without nulls."""
+"""Statements that a connection keeps prepared; the house has fewer."""
 PAUSE_S, PAUSE_S_MAX = 0.01, 0.5
 """Between two tries of a unit; each pause is twice the one before."""
 BREAK_AFTER_S = 1.0
 """A server that says nothing for so long after it should have given up by itself is taken for gone."""
-_WRITE = "begin isolation level read committed read write"
-_READ = "begin isolation level repeatable read read only"
+_WRITE = b"begin isolation level read committed read write"
+_READ = b"begin isolation level repeatable read read only"
+_DONE = (
+    pq.ExecStatus.COMMAND_OK,
+    pq.ExecStatus.TUPLES_OK,
+    pq.ExecStatus.COPY_IN,
+    pq.ExecStatus.EMPTY_QUERY,
+)
 _CONFLICT_STATES = ("40001", "40P01", "40003")
 _BUSY_STATES = ("55P03", "57014")
 _AWAY_STATES = ("53300",)
@@ -76,88 +80,130 @@ def limits(settings: Settings, *, unit_s_max: int) -> Limits:
     return Limits(settings.database_away_s_max, settings.store_busy_ms_max, unit_s_max, settings.database_may_lose)
 
 
-class _WholeNumber(Dumper):
-    """Numbers and truths go without a type, so that the statement alone says what they are, as it does for a null."""
+class _Session:
+    """One connection, spoken to in libpq's own words: a statement costs a third of what a cursor takes for it.
 
-    def dump(self, obj: Any) -> Buffer:
-        return b"%d" % obj
+    Parameters go without a type, so that the statement alone says what they are, as it does for a null. What needs no
+    answer of its own (a savepoint, its release) goes with the next statement that is said.
+    """
 
+    __slots__ = ("_later", "_names", "_savepoint_waits", "connection", "wire")
 
-class _Sum(Loader):
-    """A sum of whole numbers is one; an average is not."""
+    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+        self.connection, self.wire = connection, connection.pgconn
+        self.wire.nonblocking = 0
+        self._names: dict[str, bytes] = {}
+        self.forget()
 
-    def load(self, data: Buffer) -> int | float:
-        text = bytes(data)
-        return float(text) if b"." in text or b"N" in text else int(text)
+    def forget(self) -> None:
+        """Nothing is left to say: a transaction begins or was given up."""
+        self._later, self._savepoint_waits = b"", False
 
+    def say(self, statement: bytes) -> pq.abc.PGresult:
+        """Runs statements without parameters in one turn, after those that waited; the answer is the last one's."""
+        statement = self._later + statement
+        self.forget()
+        return self._checked(self.wire.exec_(statement))
 
-class _Truth(Loader):
-    """1 or 0, as SQLite has it."""
+    def ask(self, query: Query, values: Sequence[object]) -> pq.abc.PGresult:
+        """Runs a query; values stand in the order of its marks."""
+        if self._savepoint_waits:
+            self.say(b"")
+        own = _own(query)
+        words: list[Any] = [_encoded(value) for value in values]
+        formats = [pq.Format.BINARY if isinstance(value, str | bytes) else pq.Format.TEXT for value in values]
+        name = self._names.get(own.text) or self._prepare(own.text)
+        if name is None:
+            return self._checked(self.wire.exec_params(own.text.encode(), words, None, formats))
+        return self._checked(self.wire.exec_prepared(name, words, formats))
 
-    def load(self, data: Buffer) -> int:
-        return int(bytes(data) == b"t")
+    def copy(self, statement: bytes, content: bytes) -> None:
+        """Sends rows in the text format of COPY."""
+        self.say(statement)
+        self.wire.put_copy_data(content)
+        self.wire.put_copy_end()
+        result = self.wire.get_result()
+        while self.wire.get_result() is not None:
+            continue  # the end of the COPY is told once more
+        self._checked(result)
+
+    def begin_savepoint(self) -> None:
+        if self._savepoint_waits:
+            self.say(b"")
+        self._later += b"savepoint part;"
+        self._savepoint_waits = True
+
+    def end_savepoint(self) -> None:
+        if not self._drop_savepoint():
+            self._later += b"release savepoint part;"
+
+    def undo_savepoint(self) -> None:
+        if not self._drop_savepoint():
+            self.say(b"rollback to savepoint part; release savepoint part")
+
+    def _drop_savepoint(self) -> bool:
+        """True when nothing was done since the savepoint, so that it need not be made at all."""
+        if self._savepoint_waits:
+            self._later = self._later.removesuffix(b"savepoint part;")
+            self._savepoint_waits = False
+            return True
+        return False
+
+    def _prepare(self, text: str) -> bytes | None:
+        if len(self._names) >= PREPARED_MAX:
+            return None
+        name = b"q%d" % len(self._names)
+        self._checked(self.wire.prepare(name, text.encode()))
+        self._names[text] = name
+        return name
+
+    def _checked(self, result: pq.abc.PGresult | None) -> pq.abc.PGresult:
+        if result is None or result.status not in _DONE:
+            raise _told(self.wire, result)
+        return result
 
 
 class PostgresTransaction:
     """A unit's view of one connection."""
 
-    __slots__ = ("_connection", "_cursor")
+    __slots__ = ("_session",)
     engine = POSTGRES
 
-    def __init__(self, connection: "psycopg.Connection[Row]", cursor: "RawCursor[Row]") -> None:
-        self._connection, self._cursor = connection, cursor
+    def __init__(self, session: _Session) -> None:
+        self._session = session
 
     def one(self, query: Query, /, **values: object) -> Row | None:
-        try:
-            return self._execute(query, values).fetchone()
-        except psycopg.Error as e:
-            raise _told(e) from e
+        result = self._ask(query, values)
+        return _row(result, 0, _readers(result)) if result.ntuples else None
 
     def all(self, query: Query, /, **values: object) -> list[Row]:
-        try:
-            return self._execute(query, values).fetchall()
-        except psycopg.Error as e:
-            raise _told(e) from e
+        result = self._ask(query, values)
+        readers = _readers(result)
+        return [_row(result, number, readers) for number in range(result.ntuples)]
 
     def run(self, query: Query, /, **values: object) -> int:
-        try:
-            return self._execute(query, values).rowcount
-        except psycopg.Error as e:
-            raise _told(e) from e
+        return self._ask(query, values).command_tuples or 0
 
     def run_many(self, query: Query, rows: Iterable[Sequence[object]], /) -> None:
-        rows = list(rows)
-        text, copy, _ = _prepared(query)
-        try:
-            if copy is None or len(rows) == 1:
-                self._cursor.executemany(text, rows)
-                return
-            with self._connection.cursor().copy(copy) as target:
-                for row in rows:
-                    target.write_row(row)
-        except psycopg.Error as e:
-            raise _told(e) from e
+        rows, own = list(rows), _own(query)
+        if len(rows) > 1 and own.copy is not None:
+            self._session.copy(own.copy, _as_lines(rows))
+            return
+        for row in rows:
+            self._session.ask(query, row)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        self._say("savepoint part")
+        self._session.begin_savepoint()
         try:
             yield
         except BaseException:
-            self._say("rollback to savepoint part")
-            self._say("release savepoint part")
+            self._session.undo_savepoint()
             raise
-        self._say("release savepoint part")
+        self._session.end_savepoint()
 
-    def _execute(self, query: Query, values: dict[str, object]) -> "RawCursor[Row]":
-        text, _, names = _prepared(query)
-        return self._cursor.execute(text, [values[name] for name in names])
-
-    def _say(self, statement: str) -> None:
-        try:
-            self._cursor.execute(statement)
-        except psycopg.Error as e:
-            raise _told(e) from e
+    def _ask(self, query: Query, values: dict[str, object]) -> pq.abc.PGresult:
+        return self._session.ask(query, [values[name] for name in _own(query).names])
 
 
 class PostgresStore:
@@ -165,8 +211,7 @@ class PostgresStore:
 
     def __init__(self, url: str, limits: Limits) -> None:
         self._conninfo, self._limits = _conninfo(url, limits), limits
-        self._connection: psycopg.Connection[Row] | None = None
-        self._cursor: RawCursor[Row] | None = None
+        self._session: _Session | None = None
         self._warnings: list[str] = []
 
     def write(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
@@ -187,18 +232,18 @@ class PostgresStore:
 
     def break_off(self) -> None:
         """From another thread: whoever waits for the server finds the connection gone."""
-        connection = self._connection
-        if connection is not None:
+        session = self._session
+        if session is not None:
             with suppress(psycopg.Error, OSError):
-                _shut(connection.fileno())
+                _shut(session.wire.socket)
 
     def close(self) -> None:
-        connection, self._connection, self._cursor = self._connection, None, None
-        if connection is not None:
+        session, self._session = self._session, None
+        if session is not None:
             with suppress(psycopg.Error):
-                connection.close()
+                session.connection.close()
 
-    def run(self, begin: str, unit: Callable[..., T], args: tuple[Any, ...], ends_at: float) -> T:
+    def run(self, begin: bytes, unit: Callable[..., T], args: tuple[Any, ...], ends_at: float) -> T:
         """Tries the unit until it is committed, or `ends_at` (monotonic) is over and it failed once more."""
         pause = PAUSE_S
         while True:
@@ -211,58 +256,56 @@ class PostgresStore:
                 time.sleep(min(pause, left))
                 pause = min(2 * pause, PAUSE_S_MAX)
 
-    def _try(self, begin: str, unit: Callable[..., T], args: tuple[Any, ...]) -> T:
-        connection, cursor = self._connected()
+    def _try(self, begin: bytes, unit: Callable[..., T], args: tuple[Any, ...]) -> T:
+        session = self._session or self._connect()
         try:
-            cursor.execute(begin)
-            result = unit(PostgresTransaction(connection, cursor), *args)
-            self._commit(connection, cursor)
+            session.say(begin)
+            result = unit(PostgresTransaction(session), *args)
+            self._commit(session)
         except BaseException as e:
-            self._undo(connection, e)
+            self._undo(session, e)
             if isinstance(e, StopIteration):  # no future can carry it: whoever waits would wait for ever
                 raise RuntimeError("the unit raised StopIteration") from e
-            if isinstance(e, psycopg.Error):
-                raise _told(e) from e
+            if isinstance(e, psycopg.OperationalError):
+                raise _Away(f"the connection to the database was lost: {e}") from e
             raise
         return result
 
-    def _commit(self, connection: "psycopg.Connection[Row]", cursor: "RawCursor[Row]") -> None:
+    def _commit(self, session: _Session) -> None:
         """Raises StoreError unless the server says that the commit is where it has to be."""
-        if connection.info.transaction_status is pq.TransactionStatus.INERROR:
-            raise StoreError("the unit went on after a statement of its had failed outside of a savepoint")
         self._warnings.clear()
-        cursor.execute("commit")
+        if session.say(b"commit").command_status != b"COMMIT":
+            raise StoreError("the unit went on after a statement of its had failed outside of a savepoint")
         if self._warnings:  # above all: that it stopped waiting for a standby, and the commit is on one machine alone
             raise _Away(f"the database committed with a warning: {self._warnings[0]}")
 
-    def _undo(self, connection: "psycopg.Connection[Row]", error: BaseException) -> None:
-        if isinstance(error, _Away) or connection.broken or connection.closed:
+    def _undo(self, session: _Session, error: BaseException) -> None:
+        session.forget()
+        status = session.wire.transaction_status
+        if isinstance(error, _Away) or status in (pq.TransactionStatus.UNKNOWN, pq.TransactionStatus.ACTIVE):
             self.close()
-            return
-        try:
-            if connection.info.transaction_status is not pq.TransactionStatus.IDLE:
-                connection.execute("rollback")
-        except psycopg.Error:
-            self.close()
+        elif status != pq.TransactionStatus.IDLE:
+            try:
+                session.say(b"rollback")
+            except (StoreError, psycopg.Error):
+                self.close()
 
-    def _connected(self) -> "tuple[psycopg.Connection[Row], RawCursor[Row]]":
-        if self._connection is not None and self._cursor is not None:
-            return self._connection, self._cursor
+    def _connect(self) -> _Session:
         try:
-            connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=0)
+            connection = psycopg.connect(self._conninfo, autocommit=True)
         except psycopg.Error as e:
             raise _Away(f"the database cannot be reached: {e}") from e
         try:
+            session = _Session(connection)
             _refuse_unsafe(connection, self._limits)
         except BaseException as e:
             connection.close()
-            if isinstance(e, psycopg.Error):
-                raise _told(e) from e
+            if isinstance(e, psycopg.OperationalError):
+                raise _Away(f"the connection to the database was lost: {e}") from e
             raise
-        connection.prepared_max = PREPARED_MAX
         connection.add_notice_handler(self._notice)
-        self._connection, self._cursor = connection, _cursor(connection)
-        return self._connection, self._cursor
+        self._session = session
+        return session
 
     def _notice(self, notice: "errors.Diagnostic") -> None:
         if notice.severity_nonlocalized == "WARNING":
@@ -293,7 +336,9 @@ class PostgresEngine:
         await asyncio.to_thread(self._writers.stop)
         await asyncio.to_thread(self._readers.stop)
 
-    async def _run(self, threads: "_Threads", begin: str, unit: Callable[[Transaction, *Ts], T], args: tuple[*Ts]) -> T:
+    async def _run(
+        self, threads: "_Threads", begin: bytes, unit: Callable[[Transaction, *Ts], T], args: tuple[*Ts]
+    ) -> T:
         loop, now = asyncio.get_running_loop(), time.monotonic()
         ends_at = now + self._limits.away_s_max
         job = _Job(begin, unit, args, ends_at if self._stops_at is None else min(ends_at, self._stops_at))
@@ -309,7 +354,7 @@ class _Job:
 
     __slots__ = ("args", "begin", "ends_at", "store", "unit")
 
-    def __init__(self, begin: str, unit: Callable[..., Any], args: tuple[Any, ...], ends_at: float) -> None:
+    def __init__(self, begin: bytes, unit: Callable[..., Any], args: tuple[Any, ...], ends_at: float) -> None:
         self.begin, self.unit, self.args, self.ends_at = begin, unit, args, ends_at
         self.store: PostgresStore | None = None
 
@@ -346,22 +391,91 @@ class _Threads:
             store.close()
 
 
+class _Own(NamedTuple):
+    """A query as it is sent: its text, its parameters in order, and the COPY that takes many rows of it."""
+
+    text: str
+    names: tuple[str, ...]
+    copy: bytes | None
+
+
 @lru_cache(maxsize=4_096)
-def _prepared(query: Query) -> tuple[str, str | None, tuple[str, ...]]:
-    """The statement as it is sent, the COPY that takes many rows of it, and its parameters in order."""
+def _own(query: Query) -> _Own:
     own = query.on(POSTGRES)
-    return translation.statement(own.text), translation.as_copy(own.text), own.names
+    copy = translation.as_copy(own.text)
+    return _Own(translation.statement(own.text), own.names, None if copy is None else copy.encode())
 
 
-def _cursor(connection: "psycopg.Connection[Row]") -> "RawCursor[Row]":
-    """What statements run on, one after another; rows that are copied in go by a cursor of their own."""
-    cursor = RawCursor(connection)
-    cursor.adapters.register_dumper(int, _WholeNumber)
-    cursor.adapters.register_dumper(bool, _WholeNumber)
-    cursor.adapters.register_dumper(bytes, BytesBinaryDumper)
-    cursor.adapters.register_loader("numeric", _Sum)
-    cursor.adapters.register_loader("bool", _Truth)
-    return cursor
+def _encoded(value: Any) -> bytes | None:
+    """Texts go in the binary format, which counts their bytes: in the other one a zero byte would end them."""
+    match value:
+        case None:
+            return None
+        case bytes():
+            return value
+        case str():
+            return value.encode()
+        case int():
+            return b"%d" % value
+        case float():
+            return repr(value).encode()
+    raise TypeError(f"a value of type {type(value).__name__} cannot be stored")
+
+
+def _as_lines(rows: Sequence[Sequence[object]]) -> bytes:
+    """Rows in the text format of COPY."""
+    writers = {kind: _writer(kind) for row in rows for kind in map(type, row)}
+    return "".join(["\t".join([writers[type(value)](value) for value in row]) + "\n" for row in rows]).encode()
+
+
+def _writer(kind: type) -> Callable[[Any], str]:
+    for parent, write in _WRITERS:
+        if issubclass(kind, parent):
+            return write
+    raise TypeError(f"a value of type {kind.__name__} cannot be stored")
+
+
+def _text(value: str) -> str:
+    return value if value.isalnum() else value.translate(_ESCAPED)
+
+
+_ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_WRITERS: tuple[tuple[type, Callable[[Any], str]], ...] = (
+    (int, int.__repr__),
+    (str, _text),
+    (bytes, lambda value: f"\\\\x{value.hex()}"),
+    (type(None), lambda value: "\\N"),
+    (float, float.__repr__),
+)
+
+
+def _row(result: pq.abc.PGresult, number: int, readers: Sequence[Callable[[bytes], Any]]) -> Row:
+    value = result.get_value
+    return tuple(
+        [None if (found := value(number, column)) is None else read(found) for column, read in enumerate(readers)]
+    )
+
+
+def _readers(result: pq.abc.PGresult) -> list[Callable[[bytes], Any]]:
+    return [_READERS.get(result.ftype(column), bytes.decode) for column in range(result.nfields)]
+
+
+def _sum(text: bytes) -> int | float:
+    """A sum of whole numbers is one; an average is not."""
+    return float(text) if b"." in text or b"N" in text else int(text)
+
+
+_READERS: dict[int, Callable[[bytes], Any]] = {
+    16: lambda text: int(text == b"t"),  # a truth is 1 or 0, as SQLite has it
+    17: lambda text: bytes.fromhex(text[2:].decode()),
+    20: int,
+    21: int,
+    23: int,
+    700: float,
+    701: float,
+    1700: _sum,
+}
+"""By the number that PostgreSQL gives a type; the others are texts."""
 
 
 def _conninfo(url: str, limits: Limits) -> str:
@@ -406,24 +520,28 @@ def _refuse_unsafe(connection: "psycopg.Connection[Row]", limits: Limits) -> Non
         )
 
 
-def _told(e: psycopg.Error) -> Exception:
-    """What an error of the driver means here."""
-    state = e.sqlstate or ""
-    if isinstance(e, errors.UniqueViolation):
-        if e.diag.schema_name == "pg_catalog":
+def _told(wire: pq.abc.PGconn, result: pq.abc.PGresult | None) -> Exception:
+    """What an answer that is no success means here."""
+    lost = result is None or wire.status != pq.ConnStatus.OK
+    message = (wire if result is None else result).get_error_message()
+    state = _field(result, pq.DiagnosticField.SQLSTATE)
+    if state == "23505":
+        if _field(result, pq.DiagnosticField.SCHEMA_NAME) == "pg_catalog":
             return _TryAgain("another process makes the same table")
-        return Duplicate(f"{e.diag.constraint_name}: {e.diag.message_detail}")
-    if isinstance(e, psycopg.IntegrityError | psycopg.DataError):
-        return e  # a row that is wrong in itself is a fault of ours and stays what it is
+        return Duplicate(message)
+    if state.startswith(("22", "23")):
+        return errors.lookup(state)(message)  # a row that is wrong in itself is a fault of ours and stays what it is
     if state in _CONFLICT_STATES:
-        return _TryAgain("other writers came in between, again and again")
+        return _TryAgain(f"other writers came in between, again and again: {message}")
     if state in _BUSY_STATES:
-        return StoreBusy("another process holds the store")
-    if state in _AWAY_STATES or state.startswith(_AWAY_CLASSES):
-        return _Away(f"the database cannot be used now: {e}")
-    if not state and isinstance(e, psycopg.OperationalError | psycopg.InterfaceError):
-        return _Away(f"the connection to the database was lost: {e}")
-    return StoreError(f"the store failed: {e}")
+        return StoreBusy(f"another process holds the store: {message}")
+    if lost or state in _AWAY_STATES or state.startswith(_AWAY_CLASSES):
+        return _Away(f"the database is away: {message}")
+    return StoreError(f"the store failed: {message}")
+
+
+def _field(result: pq.abc.PGresult | None, field: pq.DiagnosticField) -> str:
+    return ((result.error_field(field) if result is not None else None) or b"").decode(errors="replace")
 
 
 def _shut(descriptor: int) -> None:
