@@ -243,11 +243,13 @@ def test_only_a_backup_with_keys_believes_the_tokens_of_before(tmp_path: Path) -
     assert not (tmp_path / "without" / "keys").exists()
 
 
+@alone_on(SQLITE, "PostgreSQL is kept by its own programs")
 def test_a_backup_never_writes_over_another(server: RunningServer, tmp_path: Path) -> None:
     printed("backup", tmp_path / "backup", "--data", server.data)
     assert "is not an empty directory" in refusal("backup", tmp_path / "backup", "--data", server.data)
 
 
+@alone_on(SQLITE, "PostgreSQL is kept by its own programs")
 def test_a_backup_with_keys_of_a_store_that_has_none_yet_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     printed("migrate", "--data", tmp_path / "data")
     sentence = refusal("backup", tmp_path / "backup", "--with-keys", "--data", tmp_path / "data")

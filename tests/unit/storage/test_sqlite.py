@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from hydrobit.errors import StoreError
-from hydrobit.storage.queries import Query
+from hydrobit.storage.queries import SQLITE, Query
 from hydrobit.storage.sqlite import SqliteEngine, SqliteStore
 from tests.unit.storage.notes import ADD, CREATE, add, texts
 
 
 @pytest.fixture(scope="module")
-def tmp_path_factory(tmp_path_factory: pytest.TempPathFactory) -> pytest.TempPathFactory:
-    return tmp_path_factory
+def store_engine() -> str:
+    return SQLITE
 
 
 @pytest.fixture
