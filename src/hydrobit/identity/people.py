@@ -112,7 +112,7 @@ def change_company(
     random: Random,
 ) -> Company:
     """The company as changed; None stays as it is. Raises Refused, invalid_value for an unknown company."""
-    before = require_company(tx, company_id)
+    before = _locked_company(tx, company_id)
     after = msgspec.structs.replace(before, name=name or before.name)
     if refuses_unknown_workers is not None:
         after = msgspec.structs.replace(after, refuses_unknown_workers=refuses_unknown_workers)
@@ -126,7 +126,7 @@ def change_company(
 
 def switch_company(tx: Transaction, company_id: str, actor: str, active: bool, now: int, random: Random) -> Company:
     """The company, enabled or disabled with all its users and keys; its history stays. Raises Refused."""
-    before = require_company(tx, company_id)
+    before = _locked_company(tx, company_id)
     if active == (before.disabled_at is None):
         return before
     store.switch_company(tx, before.number, None if active else now)
@@ -143,6 +143,12 @@ def require_company(tx: Transaction, company_id: str) -> Company:
     if found is None:
         raise Refused(Code.invalid_value, f"There is no company {company_id}.")
     return found
+
+
+def _locked_company(tx: Transaction, company_id: str) -> Company:
+    """The company as nobody else changes it meanwhile. Raises Refused, invalid_value."""
+    ledger.lock_head(tx, require_company(tx, company_id).number)
+    return require_company(tx, company_id)
 
 
 def _user_told(user: Profile) -> dict[str, Any]:

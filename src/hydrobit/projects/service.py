@@ -11,6 +11,7 @@ import msgspec
 
 from hydrobit.audit import service as audit
 from hydrobit.errors import Code, Refused
+from hydrobit.ledger import store as ledger
 from hydrobit.projects import store
 from hydrobit.projects.store import PROJECTS_MAX, SECTORS_MAX, Project, Sector
 from hydrobit.storage.engine import Transaction
@@ -62,6 +63,7 @@ def add_project(tx: Transaction, author: Author, project: Project) -> tuple[Proj
     Raises Refused: invalid_value for an unknown zone or too many projects, id_taken.
     """
     _known_zone(project.timezone)
+    ledger.lock_head(tx, author.company)  # one order for all changes of a company
     stored = store.project_even_if_disabled(tx, author.company, project.project_id)
     if stored is not None:
         if stored != project:
@@ -78,6 +80,7 @@ def change_project(tx: Transaction, author: Author, project_id: str, changes: di
 
     Raises Refused: project_not_found, invalid_value.
     """
+    ledger.lock_head(tx, author.company)
     stored = store.project_even_if_disabled(tx, author.company, project_id)
     if stored is None:
         raise _no_project(project_id)
@@ -95,6 +98,7 @@ def add_sector(tx: Transaction, author: Author, sector: Sector) -> tuple[Sector,
 
     Raises Refused: project_not_found, id_taken, invalid_value for too many sectors.
     """
+    ledger.lock_head(tx, author.company)
     require(tx, author.company, sector.project_id)
     stored = store.sector_even_if_disabled(tx, author.company, sector.sector_id)
     if stored is not None:
@@ -111,6 +115,7 @@ def change_sector(tx: Transaction, author: Author, project_id: str, sector_id: s
 
     Raises Refused: project_not_found, sector_not_found, invalid_value.
     """
+    ledger.lock_head(tx, author.company)
     require(tx, author.company, project_id)
     stored = store.sector_even_if_disabled(tx, author.company, sector_id)
     if stored is None or stored.project_id != project_id:
