@@ -7,12 +7,12 @@ engine: a file in the directory, or a database of its own on the one PostgreSQL 
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from psycopg import pq
@@ -160,6 +160,100 @@ def write(data: Path, *statements: str | tuple[str, Sequence[object]]) -> int:
             return [writer.execute(text, values).rowcount for text, values in changes][-1]
     with connected(data) as connection, connection.transaction():
         return [connection.execute(translation.statement(text), values).rowcount for text, values in changes][-1]
+
+
+class Hand(Protocol):
+    """Somebody's hand in a store, past our own code and past what ties tables to each other."""
+
+    def rows(self, question: str, /, *values: object) -> list[tuple[Any, ...]]: ...
+
+    def dicts(self, question: str, /, *values: object) -> list[dict[str, Any]]: ...
+
+    def write(self, statement: str, /, *values: object) -> int: ...
+
+    def may_be_null(self, table: str, /) -> list[str]: ...
+
+
+@contextmanager
+def hand(data: Path) -> Iterator[Hand]:
+    """One transaction by hand, committed at the end of the block."""
+    if is_sqlite(data):
+        with closing(sqlite3.connect(data / directory.DATABASE)) as file, file:
+            yield _SqliteHand(file)
+        return
+    with connected(data) as session, session.transaction():
+        session.execute("set local session_replication_role = replica")  # no foreign key is looked after
+        yield _PostgresHand(session)
+
+
+class _SqliteHand:
+    def __init__(self, file: sqlite3.Connection) -> None:
+        self._file = file
+
+    def rows(self, question: str, /, *values: object) -> list[tuple[Any, ...]]:
+        return self._file.execute(question, values).fetchall()
+
+    def dicts(self, question: str, /, *values: object) -> list[dict[str, Any]]:
+        found = self._file.execute(question, values)
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    def write(self, statement: str, /, *values: object) -> int:
+        return self._file.execute(statement, values).rowcount
+
+    def may_be_null(self, table: str, /) -> list[str]:
+        columns = self.rows(f"pragma table_info({table})")
+        return [name for _, name, _, not_null, _, is_key in columns if not (not_null or is_key)]
+
+
+class _PostgresHand:
+    def __init__(self, session: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        self._session = session
+
+    def rows(self, question: str, /, *values: object) -> list[tuple[Any, ...]]:
+        return self._session.execute(translation.statement(question), values).fetchall()
+
+    def dicts(self, question: str, /, *values: object) -> list[dict[str, Any]]:
+        found = self._session.execute(translation.statement(question), values)
+        names = [column.name for column in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    def write(self, statement: str, /, *values: object) -> int:
+        return self._session.execute(translation.statement(statement), values).rowcount
+
+    def may_be_null(self, table: str, /) -> list[str]:
+        found = self.rows(
+            "select column_name from information_schema.columns"
+            " where table_schema = current_schema() and table_name = ? and is_nullable = 'YES'",
+            table,
+        )
+        return [name for (name,) in found]
+
+
+def kept(data: Path, tables: Sequence[str]) -> Callable[[], None]:
+    """Remembers a store that nobody uses; the answer puts these tables back as they were."""
+    if is_sqlite(data):
+        path = data / directory.DATABASE
+        content = path.read_bytes()
+
+        def write_back() -> None:
+            for name in ("-wal", "-shm"):
+                path.with_name(path.name + name).unlink(missing_ok=True)
+            path.write_bytes(content)
+
+        return write_back
+    with hand(data) as before:
+        rows_of = {table: before.dicts(f"select * from {table}") for table in tables}
+
+    def put_back() -> None:
+        with hand(data) as changing:
+            for table, found in rows_of.items():
+                changing.write(f"delete from {table}")
+                for row in found:
+                    marks = ", ".join("?" * len(row))
+                    changing.write(f"insert into {table} ({', '.join(row)}) values ({marks})", *row.values())
+
+    return put_back
 
 
 def pack(data: Path) -> None:
