@@ -64,7 +64,7 @@ class Settings:
 
     # Where the ledger stands.
     database_url: str = ""  # postgresql://user:password@host,host/name; empty: SQLite in the data directory.
-    database_writers: int = 4  # How many units write at the same time on PostgreSQL; a connection each.
+    writer_connections: int = 4  # How many units write at the same time on PostgreSQL; a connection each.
     database_away_s_max: int = 5  # How long a call waits for a PostgreSQL that is away or changes its primary.
     database_unit_s_max: int = 30  # The longest that one statement on PostgreSQL may take.
     database_may_lose: bool = False  # Whether a PostgreSQL with fsync or synchronous_commit off is used.

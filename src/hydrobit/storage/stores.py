@@ -44,7 +44,7 @@ def open_engine(settings: Settings) -> Engine:
     return postgres.PostgresEngine(
         settings.database_url,
         postgres.limits(settings, unit_s_max=settings.database_unit_s_max),
-        writer_connections=settings.database_writers,
+        writer_connections=settings.writer_connections,
         reader_connections=settings.reader_connections,
     )
 

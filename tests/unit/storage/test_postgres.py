@@ -232,7 +232,7 @@ async def test_a_server_that_falls_silent_is_given_up_and_found_again(settings: 
 
 
 async def test_a_unit_that_waited_too_long_for_its_turn_is_busy(settings: Settings) -> None:
-    engine = stores.open_engine(replace(settings, database_away_s_max=1, database_writers=1))
+    engine = stores.open_engine(replace(settings, database_away_s_max=1, writer_connections=1))
     began, go_on = threading.Event(), threading.Event()
 
     def slow(tx: Transaction) -> None:
