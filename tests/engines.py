@@ -76,6 +76,11 @@ def url_of(data: Path) -> str:
     return _RUN.urls[data]
 
 
+def settle(data: Path, url: str) -> None:
+    """A data directory whose store is in this database, whatever the run has chosen."""
+    _RUN.urls[data] = url
+
+
 def is_sqlite(data: Path) -> bool:
     return url_of(data) == ""
 

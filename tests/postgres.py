@@ -63,6 +63,16 @@ class Postgres:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement)
 
+    def end(self) -> None:
+        """A shutdown as an operator asks for it; what was committed is there when it goes on."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(START_S_MAX)
+
+    def go_on(self) -> None:
+        """Starts it again on what it left."""
+        self.process = _serve(self.folder, self.binaries, ())
+        _wait_until_it_answers(self)
+
     def stop(self) -> None:
         """An immediate stop: what the tests left there is thrown away, its folder too."""
         if self.process.poll() is None:
@@ -111,10 +121,12 @@ def running(*options: str) -> Iterator[Postgres]:
 
 def _start(folder: Path, binaries: Path, options: tuple[str, ...]) -> "subprocess.Popen[bytes]":
     owner = _owner(folder)
-    data = folder / "data"
-    initdb = [str(binaries / "initdb"), "-D", str(data), "-U", "hydrobit", "-E", "UTF8", "--data-checksums"]
-    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
-    subprocess.run([*initdb, "--no-sync", "-A", "trust"], check=True, capture_output=True, env=environment, **owner)
+    initdb = [str(binaries / "initdb"), "-D", str(folder / "data"), "-U", "hydrobit", "-E", "UTF8", "--data-checksums"]
+    subprocess.run([*initdb, "--no-sync", "-A", "trust"], check=True, capture_output=True, env=_environment(), **owner)
+    return _serve(folder, binaries, options)
+
+
+def _serve(folder: Path, binaries: Path, options: tuple[str, ...]) -> "subprocess.Popen[bytes]":
     settings = [
         "listen_addresses=",
         f"unix_socket_directories={folder}",
@@ -123,20 +135,24 @@ def _start(folder: Path, binaries: Path, options: tuple[str, ...]) -> "subproces
         *options,
     ]
     flags = [part for setting in settings for part in ("-c", setting)]
-    with open(folder / "log", "wb") as log:
+    with open(folder / "log", "ab") as log:
         # A group of its own: Ctrl-C at the terminal ends the tests, and then we end the server. Should the tests be
         # killed, the system ends it.
         process: subprocess.Popen[bytes] = subprocess.Popen(
-            [str(binaries / "postgres"), "-D", str(data), *flags],
+            [str(binaries / "postgres"), "-D", str(folder / "data"), *flags],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=environment,
+            env=_environment(),
             start_new_session=True,
             preexec_fn=_end_with_parent,
-            **owner,
+            **_owner(folder),
         )
     return process
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
 
 
 def _wait_until_it_answers(server: Postgres) -> None:

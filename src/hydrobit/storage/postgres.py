@@ -21,7 +21,7 @@ import psycopg
 from psycopg import errors, pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from hydrobit.errors import Duplicate, SettingError, StoreBusy, StoreError
+from hydrobit.errors import Duplicate, SettingError, StoreAway, StoreBusy, StoreError
 from hydrobit.settings import Settings
 from hydrobit.storage import translation
 from hydrobit.storage.engine import Row, Transaction
@@ -40,6 +40,7 @@ BREAK_AFTER_S = 1.0
 """A server that says nothing for so long after it should have given up by itself is taken for gone."""
 _WRITE = b"begin isolation level read committed read write"
 _READ = b"begin isolation level repeatable read read only"
+_SAVEPOINT, _RELEASE = b"savepoint part;", b"release savepoint part;"
 _DONE = (
     pq.ExecStatus.COMMAND_OK,
     pq.ExecStatus.TUPLES_OK,
@@ -55,10 +56,6 @@ _AWAY_CLASSES = ("08", "57P")
 
 class _TryAgain(StoreBusy):
     """Others came in between; the unit is run again."""
-
-
-class _Away(StoreError):
-    """The database cannot be reached, or was lost on the way; the unit is run again on a new connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +127,24 @@ class _Session:
     def begin_savepoint(self) -> None:
         if self._savepoint_waits:
             self.say(b"")
-        self._later += b"savepoint part;"
+        self._later += _SAVEPOINT
         self._savepoint_waits = True
 
     def end_savepoint(self) -> None:
         if not self._drop_savepoint():
-            self._later += b"release savepoint part;"
+            self._later += _RELEASE
 
     def undo_savepoint(self) -> None:
+        """Also of those inside that were to be released: after an error the server takes nothing but a rollback."""
         if not self._drop_savepoint():
-            self.say(b"rollback to savepoint part; release savepoint part")
+            inside = self._later.count(_RELEASE)
+            self.forget()
+            self.say((1 + inside) * (b"rollback to savepoint part;" + _RELEASE))
 
     def _drop_savepoint(self) -> bool:
         """True when nothing was done since the savepoint, so that it need not be made at all."""
         if self._savepoint_waits:
-            self._later = self._later.removesuffix(b"savepoint part;")
+            self._later = self._later.removesuffix(_SAVEPOINT)
             self._savepoint_waits = False
             return True
         return False
@@ -249,7 +249,7 @@ class PostgresStore:
         while True:
             try:
                 return self._try(begin, unit, args)
-            except (_TryAgain, _Away):
+            except (_TryAgain, StoreAway):
                 left = ends_at - time.monotonic()
                 if left <= 0:
                     raise
@@ -267,7 +267,7 @@ class PostgresStore:
             if isinstance(e, StopIteration):  # no future can carry it: whoever waits would wait for ever
                 raise RuntimeError("the unit raised StopIteration") from e
             if isinstance(e, psycopg.OperationalError):
-                raise _Away(f"the connection to the database was lost: {e}") from e
+                raise StoreAway(f"the connection to the database was lost: {e}") from e
             raise
         return result
 
@@ -277,12 +277,12 @@ class PostgresStore:
         if session.say(b"commit").command_status != b"COMMIT":
             raise StoreError("the unit went on after a statement of its had failed outside of a savepoint")
         if self._warnings:  # above all: that it stopped waiting for a standby, and the commit is on one machine alone
-            raise _Away(f"the database committed with a warning: {self._warnings[0]}")
+            raise StoreAway(f"the database committed with a warning: {self._warnings[0]}")
 
     def _undo(self, session: _Session, error: BaseException) -> None:
         session.forget()
         status = session.wire.transaction_status
-        if isinstance(error, _Away) or status in (pq.TransactionStatus.UNKNOWN, pq.TransactionStatus.ACTIVE):
+        if isinstance(error, StoreAway) or status in (pq.TransactionStatus.UNKNOWN, pq.TransactionStatus.ACTIVE):
             self.close()
         elif status != pq.TransactionStatus.IDLE:
             try:
@@ -294,14 +294,14 @@ class PostgresStore:
         try:
             connection = psycopg.connect(self._conninfo, autocommit=True)
         except psycopg.Error as e:
-            raise _Away(f"the database cannot be reached: {e}") from e
+            raise StoreAway(f"the database cannot be reached: {e}") from e
         try:
             session = _Session(connection)
             _refuse_unsafe(connection, self._limits)
         except BaseException as e:
             connection.close()
             if isinstance(e, psycopg.OperationalError):
-                raise _Away(f"the connection to the database was lost: {e}") from e
+                raise StoreAway(f"the connection to the database was lost: {e}") from e
             raise
         connection.add_notice_handler(self._notice)
         self._session = session
@@ -536,7 +536,7 @@ def _told(wire: pq.abc.PGconn, result: pq.abc.PGresult | None) -> Exception:
     if state in _BUSY_STATES:
         return StoreBusy(f"another process holds the store: {message}")
     if lost or state in _AWAY_STATES or state.startswith(_AWAY_CLASSES):
-        return _Away(f"the database is away: {message}")
+        return StoreAway(f"the database is away: {message}")
     return StoreError(f"the store failed: {message}")
 
 

@@ -64,6 +64,25 @@ def test_what_a_savepoint_held_is_undone_and_the_rest_stays(store: Store) -> Non
     assert store.read(texts) == ["before", "kept", "after"]
 
 
+def test_a_savepoint_that_was_kept_goes_with_the_one_around_it(store: Store) -> None:
+    def part(tx: Transaction) -> None:
+        with tx.savepoint():
+            add(tx, 1, "outer")
+            with tx.savepoint():
+                add(tx, 2, "inner")
+            add(tx, 2, "again")
+
+    def unit(tx: Transaction) -> None:
+        with pytest.raises(Duplicate):
+            part(tx)
+        with tx.savepoint():
+            pass
+        add(tx, 3, "after")
+
+    store.write(unit)
+    assert store.read(texts) == ["after"]
+
+
 @pytest.mark.parametrize(("number", "text"), [(1, "another"), (2, "first")], ids=["primary key", "unique"])
 def test_a_known_key_is_a_duplicate(store: Store, number: int, text: str) -> None:
     store.write(add, 1, "first")
