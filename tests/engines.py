@@ -140,6 +140,14 @@ def back_up(source: Path, target: Path) -> Path:
     return target
 
 
+def all_of_it(data: Path) -> bytes:
+    """Every byte that a store has kept, as far as anyone can ask for it."""
+    if url := url_of(data):
+        return server().dump(url)
+    path = data / directory.DATABASE
+    return path.read_bytes() + path.with_name(f"{path.name}-wal").read_bytes()
+
+
 def forget(*places: Path) -> None:
     """Drops the databases of data directories that are needed no more."""
     for data in places:

@@ -173,10 +173,14 @@ class PostgresTransaction:
         self._session = session
 
     def one(self, query: Query, /, **values: object) -> Row | None:
+        if _finds_nothing(values):
+            return None
         result = self._ask(query, values)
         return _row(result, 0, _readers(result)) if result.ntuples else None
 
     def all(self, query: Query, /, **values: object) -> list[Row]:
+        if _finds_nothing(values):
+            return []
         result = self._ask(query, values)
         readers = _readers(result)
         return [_row(result, number, readers) for number in range(result.ntuples)]
@@ -420,6 +424,11 @@ def _encoded(value: Any) -> bytes | None:
         case float():
             return repr(value).encode()
     raise TypeError(f"a value of type {type(value).__name__} cannot be stored")
+
+
+def _finds_nothing(values: dict[str, object]) -> bool:
+    """True where a text has a zero byte: PostgreSQL holds no such text, and does not even let it be asked for."""
+    return any("\0" in value for value in values.values() if isinstance(value, str))
 
 
 def _as_lines(rows: Sequence[Sequence[object]]) -> bytes:

@@ -206,6 +206,13 @@ def test_texts_stand_in_the_order_of_their_bytes(store: Store) -> None:
     assert found == sorted(words, key=str.encode)
 
 
+def test_a_text_with_a_zero_byte_is_not_found(store: Store) -> None:
+    by_text = Query("by_text", "select number from note where text = ?", ("text",))
+    store.write(add, 1, "before")
+    assert store.read(lambda tx: tx.one(by_text, text="before\x00after")) is None
+    assert store.read(lambda tx: tx.all(by_text, text="before\x00after")) == []
+
+
 def test_many_rows_go_in_as_they_are(store: Store) -> None:
     words = ["tab\there", "line\nend", "back\\slash", "\\N", "", "'quoted'", '"']
     store.write(lambda tx: tx.run_many(ADD, list(enumerate(words))))
