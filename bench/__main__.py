@@ -54,12 +54,17 @@ def bench(
         rounds = Rounds(plan, cores, scratch, console.print)
         rounds.run()
     rows = report.rows_of(rounds.samples)
-    figures = report.figures_of(rows, rounds.resident_mb)
+    figures = report.figures_of(rows, rounds.resident_mb, rounds.harvest)
     report.show(console, figures, rows)
     about = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "took_s": round(time.monotonic() - begun),
-        "plan": {"rounds": plan.rounds, "seconds": plan.seconds, "growth_records": plan.growth_records},
+        "plan": {
+            "rounds": plan.rounds,
+            "seconds": plan.seconds,
+            "growth_records": plan.growth_records,
+            "harvest_records": plan.harvest_records,
+        },
         "machine": facts,
         "versions": machine.versions(),
     }

@@ -10,8 +10,8 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.metadata import version
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -47,14 +47,15 @@ def facts(scratch: Path) -> dict[str, object]:
 
 
 def versions() -> dict[str, str]:
-    """Of what was measured and what it was measured with."""
-    wrk = subprocess.run([shutil.which("wrk") or "wrk", "-v"], capture_output=True, text=True)
-    return {
-        "python": platform.python_version(),
-        "sqlite": sqlite3.sqlite_version,
-        "wrk": wrk.stdout.split()[1],
-        **{name: version(name) for name in (*PACKAGES, *PEER_PACKAGES)},
-    }
+    """Of what was measured and what it was measured with; what is not installed was not needed."""
+    found = {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+    wrk = shutil.which("wrk")
+    if wrk is not None:
+        found["wrk"] = subprocess.run([wrk, "-v"], capture_output=True, text=True).stdout.split()[1]
+    for name in (*PACKAGES, *PEER_PACKAGES):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _cpu() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Part = Literal["echo", "hydrobit", "typical", "bulk", "raw", "growth"]
+Part = Literal["echo", "hydrobit", "typical", "bulk", "raw", "growth", "workers", "places", "harvest"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 CONNECTIONS = (1, 16, 64, 256)
@@ -17,7 +17,9 @@ BULK_CONNECTIONS = 4
 """So many phones hand in at once: while one is answered, wrk writes the call of another."""
 GROWTH_CONNECTIONS = 64
 FILL_RECORDS_PER_S = 50_000
-"""A careful guess, for the time that is announced."""
+HARVEST_FILL_RECORDS_PER_S = 10_000
+HARVEST_SECONDS = 30
+"""Careful guesses, for the time that is announced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,24 @@ class Plan:
     seconds: int = 4
     warm_up_seconds: int = 1
     growth_records: int = 5_000_000
+    crew: int = 100_000
+    crew_calls: int = 200
+    points: int = 100_000
+    harvest_records: int = 200_000
 
     @classmethod
     def quick(cls, parts: frozenset[Part]) -> Plan:
         """A short look that everything works; its figures mean little."""
-        return cls(parts, rounds=1, seconds=2, growth_records=100_000)
+        return cls(
+            parts,
+            rounds=1,
+            seconds=2,
+            growth_records=100_000,
+            crew=10_000,
+            crew_calls=50,
+            points=10_000,
+            harvest_records=20_000,
+        )
 
     @property
     def whole(self) -> bool:
@@ -54,11 +69,14 @@ class Plan:
             "bulk": 2 * len(BATCHES),
             "raw": 2 * len(RAW_BATCHES),
             "growth": 2,
+            "workers": 2,
+            "places": 1,
         }
         one = self.seconds + self.warm_up_seconds + 1
         measuring = self.rounds * sum(one * count for part, count in loads.items() if part in self.parts)
         filling = self.growth_records // FILL_RECORDS_PER_S if "growth" in self.parts else 0
-        return measuring + filling
+        harvest = HARVEST_SECONDS + self.harvest_records // HARVEST_FILL_RECORDS_PER_S if "harvest" in self.parts else 0
+        return measuring + filling + harvest
 
     def seconds_max(self) -> int:
         """After this the run is given up."""

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.harvest import HarvestRun
 from bench.wrk import Run
 
 LOAD_SHARE_MAX = 0.9
@@ -86,7 +87,9 @@ def _middle(values: Iterable[float | None]) -> float | None:
     return round(median(known), 3) if known else None
 
 
-def figures_of(rows: Sequence[Row], resident_mb: Sequence[float]) -> dict[str, float | None]:
+def figures_of(
+    rows: Sequence[Row], resident_mb: Sequence[float], harvest: HarvestRun | None = None
+) -> dict[str, float | None]:
     """The figures by which the project is judged; None where a run did not measure both sides."""
 
     def best(kind: str, subject: str, size: int) -> Row | None:
@@ -98,7 +101,12 @@ def figures_of(rows: Sequence[Row], resident_mb: Sequence[float]) -> dict[str, f
         one, other = best(kind, subject, size), best(kind, against, size)
         return round(one.rate / other.rate, 3) if one and other else None
 
-    ours = best("create", "hydrobit", 64)
+    def alone(kind: str, subject: str) -> Row | None:
+        """The only row of its kind: what was asked of one size."""
+        return next((row for row in rows if (row.kind, row.subject) == (kind, subject)), None)
+
+    ours, page, search = best("create", "hydrobit", 64), alone("workers", "page"), alone("workers", "search")
+    placed = alone("places", "hydrobit")
     return {
         "create_vs_echo_c1": ratio("create", 1, "hydrobit", "echo"),
         "create_vs_echo_c16": ratio("create", 16, "hydrobit", "echo"),
@@ -113,6 +121,15 @@ def figures_of(rows: Sequence[Row], resident_mb: Sequence[float]) -> dict[str, f
         "growth_5m_vs_empty": ratio("growth", 64, "grown", "empty"),
         "p99_ms_c64": ours.p99_ms if ours else None,
         "rss_mb_c256": round(median(resident_mb), 1) if resident_mb else None,
+        "workers_page_ms": page.p50_ms if page else None,
+        "workers_search_ms": search.p50_ms if search else None,
+        "place_point_us": round(1e6 / placed.rate, 2) if placed else None,
+        "harvest_rss_mb": harvest.resident_mb if harvest else None,
+        "harvest_s": harvest.export_s if harvest else None,
+        "harvest_other_p50_ms": harvest.busy_p50_ms if harvest else None,
+        "harvest_other_p99_ms": harvest.busy_p99_ms if harvest else None,
+        "harvest_quiet_p50_ms": harvest.quiet_p50_ms if harvest else None,
+        "harvest_quiet_p99_ms": harvest.quiet_p99_ms if harvest else None,
     }
 
 

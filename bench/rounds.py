@@ -12,9 +12,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import subjects, wrk
+from bench import harvest, ranch, subjects, wrk
 from bench.errors import BenchError
 from bench.growth import fill
+from bench.harvest import HarvestRun
 from bench.plan import (
     BATCHES,
     BULK_CONNECTIONS,
@@ -41,11 +42,15 @@ class Rounds:
     say: Callable[[str], None]
     samples: list[Sample] = field(default_factory=list)
     resident_mb: list[float] = field(default_factory=list)
+    harvest: HarvestRun | None = None
     _seeds: random.Random = field(default_factory=random.SystemRandom)
 
     def run(self) -> None:
         """Measure everything the plan names. Raises BenchError at the first figure that would be wrong."""
-        with self._grown_store() as grown:
+        if "harvest" in self.plan.parts:
+            with self._folder("harvest") as folder:
+                self._harvest(folder)
+        with self._grown_store() as grown, self._crew_store() as crew:
             for number in range(1, self.plan.rounds + 1):
                 self.say(f"round {number} of {self.plan.rounds}")
                 with self._folder("create") as folder:
@@ -55,6 +60,12 @@ class Rounds:
                 if grown is not None:
                     with self._folder("growth") as folder:
                         self._growth(folder, grown)
+                if crew is not None:
+                    with self._folder("workers") as folder:
+                        self._workers(folder, crew)
+                if "places" in self.plan.parts:
+                    with self._folder("places") as folder:
+                        self._keep(ranch.measure_places(folder, self.plan.points, self._seed()))
 
     def _create(self, folder: Path) -> None:
         parts = self.plan.parts
@@ -147,6 +158,23 @@ class Rounds:
                         self.say(f"filling a store for the growth: {written:,} of {total:,} records")
             yield data
 
+    @contextmanager
+    def _crew_store(self) -> Iterator[Path | None]:
+        """A store with a large crew, filled once a run; None when it is not asked for."""
+        if "workers" not in self.plan.parts:
+            yield None
+            return
+        with self._folder("crew") as folder:
+            self.say(f"filling a store with {self.plan.crew:,} workers")
+            ranch.fill_crew(folder / "data", self.plan.crew)
+            yield folder / "data"
+
+    def _workers(self, folder: Path, crew: Path) -> None:
+        with subjects.hydrobit(self.cores, folder, data=crew) as ours:
+            assert ours.api is not None
+            for sample in ranch.measure_crew(ours.api, self.plan.crew, self.plan.crew_calls, self._seed()):
+                self._keep(sample)
+
     def _growth(self, folder: Path, grown: Path) -> None:
         with (
             subjects.hydrobit(self.cores, folder, name="empty store") as empty,
@@ -154,6 +182,16 @@ class Rounds:
         ):
             for subject in (empty, full):
                 self._create_once(subject, GROWTH_CONNECTIONS, kind="growth")
+
+    def _harvest(self, folder: Path) -> None:
+        """Once a run: what counts is a limit that must hold, not a ratio."""
+        data, records = folder / "data", self.plan.harvest_records
+        self.say(f"filling a store for the harvest export: {records:,} records")
+        harvest.fill(data, records, self._seed())
+        with subjects.hydrobit(self.cores, folder, data=data) as ours:
+            (session,) = ours.open_sessions()[:1]
+            self.harvest = run = harvest.measure(ours.server, ours.token, session, records, self.plan.seconds)
+        self.say(f"  harvest {run.export_s:.2f} s, {run.export_mb:.1f} MB, others' p99 {run.busy_p99_ms:.1f} ms")
 
     def _keep(self, sample: Sample) -> None:
         self.samples.append(sample)

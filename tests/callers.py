@@ -28,10 +28,13 @@ SESSIONS, RECORDS = f"{PRODUCTION}/sessions", f"{PRODUCTION}/records"
 PROJECTS, ADMIN_PROJECTS = "/api/control/projects", "/api/control/admin/projects"
 ADMIN_USERS = "/api/control/admin/users"
 WORKERS = "/api/control/workers"
+FORMS, FORM_RECORD = "/api/control/forms/getForms", "/api/control/forms/record"
+ADMIN_FORMS = "/api/control/admin/forms"
 BULK, CHECK_KEY = f"{RECORDS}/bulk", f"{RECORDS}/check-idempotency"
 ANSWER_S_MAX = 30
 
 _days = itertools.count()
+_forms = itertools.count(1)
 
 
 class Caller(httpx.Client):
@@ -119,6 +122,34 @@ class Caller(httpx.Client):
 
     def worker(self, name: str) -> httpx.Response:
         return self.get(f"{WORKERS}/{name}", params={"auth0Id": self.user})
+
+    def add_form(self, *asked: Json, **changes: Any) -> str:
+        """Adds a form of these fields under an id that no other test uses, and returns the id."""
+        form_id = f"form_{next(_forms)}"
+        definition = {"_id": form_id, "name": form_id, "type": "inspection", "fields": list(asked)} | changes
+        answer = self.post(ADMIN_FORMS, json={"definition": definition})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["data"]["formId"])
+
+    def submit(self, form: str, answers: Json | None = None, /, **changes: Any) -> httpx.Response:
+        """Hands in a filled form; `answers` are values by the names of their fields."""
+        values = [{"field": name, "value": value} for name, value in (answers or {}).items()]
+        record = {"_id": form, "auth0Id": self.user, "type": "inspection", "form_values": values} | changes
+        return self.post(FORM_RECORD, json={"record": record})
+
+    def submitted(self, form: str, answers: Json | None = None, /, **changes: Any) -> Json:
+        """Hands in a filled form that must be new, and returns the answer."""
+        answer = self.submit(form, answers, **changes)
+        assert answer.status_code == 201, answer.text
+        body: Json = answer.json()
+        return body
+
+    def form_records(self, form_id: str, **query: Any) -> list[Json]:
+        """What was handed in, latest first."""
+        answer = self.get(f"{ADMIN_FORMS}/{form_id}/records", params=query)
+        assert answer.status_code == 200, answer.text
+        items: list[Json] = answer.json()["data"]["items"]
+        return items
 
     def knows(self, key: str) -> bool:
         """Whether the key was used, as the HEAD check tells it."""

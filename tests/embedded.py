@@ -96,6 +96,9 @@ class House:
             shape, ignored = row.request.decode(json.dumps(body).encode()) if row.request else (None, ())
             call = Call(caller, shape, path or {}, query or {}, Source.http, self.clock.now(), ignored)
             reply = await row.handler(self.context, call)
+            if reply.parts is not None:
+                whole = b"".join([part async for part in reply.parts])
+                return Answer(reply.status, json.loads(whole, parse_float=Decimal))
         except Refused as refused:
             return Answer(refused.status, _plain(envelope.error(refused, "test")))
         return Answer(reply.status, {} if reply.body is None else _plain(reply.body))

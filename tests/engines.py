@@ -136,7 +136,7 @@ def back_up(source: Path, target: Path) -> Path:
         _RUN.urls[target] = ""
         with opened(source) as store:
             assert isinstance(store, SqliteStore)
-            directory.backup(store, target)
+            directory.backup(store, source, target)
     return target
 
 
@@ -144,8 +144,7 @@ def all_of_it(data: Path) -> bytes:
     """Every byte that a store has kept, as far as anyone can ask for it."""
     if url := url_of(data):
         return server().dump(url)
-    path = data / directory.DATABASE
-    return path.read_bytes() + path.with_name(f"{path.name}-wal").read_bytes()
+    return b"".join(file.read_bytes() for file in sorted(data.glob(f"{directory.DATABASE}*")))
 
 
 def forget(*places: Path) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from bench.peers.serving import refuse, serve
 from hydrobit.settings import Settings
-from hydrobit.transport.http.shell import Answer, Receive, Request, Routes, Scope, Send, Shell
+from hydrobit.transport.http.shell import Answer, Endpoint, Receive, Request, Routes, Scope, Send, Shell
 
 PATH = "/api/control/production/records"
 BODY = (
@@ -22,7 +22,7 @@ BODY = (
 decoder = msgspec.json.Decoder()
 
 
-class Echo:
+class Echo(Endpoint):
     """The one endpoint: as many bytes as the answer to a create."""
 
     body_bytes_max = Settings().body_bytes_max

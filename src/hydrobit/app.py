@@ -4,17 +4,15 @@ import gc
 import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import cache
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import structlog
-import yaml
 
 from hydrobit import catalog
 from hydrobit.company_keys.check import KeyCheck
 from hydrobit.errors import Refused, StoreError
-from hydrobit.identity.jwks import RemoteKeys
 from hydrobit.identity.service import Identity
 from hydrobit.identity.signing import SigningKey
 from hydrobit.identity.verify import Verifier
@@ -40,6 +38,9 @@ from hydrobit.transport.http.server import Server, build
 from hydrobit.transport.http.shell import Answer, Routes, Shell
 from hydrobit.transport.metrics import Metrics
 from hydrobit.wire.envelope import encode
+
+if TYPE_CHECKING:
+    from hydrobit.identity.jwks import RemoteKeys
 
 log = structlog.get_logger("hydrobit")
 
@@ -147,9 +148,13 @@ def begin_life(tx: Transaction, now: int, random: Callable[[int], bytes]) -> Non
         ledger.begin_life(tx, company, ids.new_prefix(random), now)
 
 
-async def _remote_keys(settings: Settings, stack: AsyncExitStack) -> RemoteKeys | None:
+async def _remote_keys(settings: Settings, stack: AsyncExitStack) -> "RemoteKeys | None":
     if not settings.oidc_jwks_url:
         return None
+    import httpx  # takes long to import, and is for those with an issuer of their own alone
+
+    from hydrobit.identity.jwks import RemoteKeys
+
     client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
     remote = RemoteKeys(settings, client)
     stack.push_async_callback(remote.stop)
@@ -176,7 +181,7 @@ def _http_server(
 
     async def is_ready() -> bool:
         try:
-            await context.engine.read(ledger.companies)
+            await context.engine.look_up(ledger.companies)
         except StoreError:
             return False
         return True
@@ -188,7 +193,10 @@ def _http_server(
         found = await context.engine.read(object_service.find, company, digest)
         return Fetched(found.content_type, found.length, objects.chunks(found.place)) if found else None
 
-    described = document(catalog.OPERATIONS, version("hydrobit"))
+    @cache
+    def described() -> dict[str, Any]:
+        return document(catalog.OPERATIONS, version("hydrobit"))
+
     routes = Routes(
         endpoints(catalog.OPERATIONS, dispatcher, settings)
         | pages(
@@ -198,8 +206,8 @@ def _http_server(
             is_ready,
             own_key.public_jwks() if own_key else {"keys": []},
             {
-                "/openapi.json": (encode(described), b"application/json"),
-                "/openapi.yaml": (_as_yaml(described), b"application/yaml"),
+                "/openapi.json": (lambda: encode(described()), b"application/json"),
+                "/openapi.yaml": (lambda: _as_yaml(described()), b"application/yaml"),
             },
         )
         | {("GET", f"{OBJECTS_PATH}/{{company}}/{{digest}}"): ObjectPage(fetch, refuse)}
@@ -216,6 +224,8 @@ def _http_server(
 
 
 def _as_yaml(described: dict[str, Any]) -> bytes:
+    import yaml  # only when somebody asks for it
+
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     return yaml.dump(described, Dumper=dumper, sort_keys=False, allow_unicode=True).encode()
 

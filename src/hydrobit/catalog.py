@@ -2,10 +2,13 @@
 
 from hydrobit.audit import operations as audit
 from hydrobit.company_keys import operations as company_keys
+from hydrobit.forms import operations as forms
+from hydrobit.harvest import operations as harvest
 from hydrobit.identity import operations as identity
 from hydrobit.job import Job
 from hydrobit.objects import operations as objects
 from hydrobit.operation import Operation
+from hydrobit.phytosanitary import operations as phytosanitary
 from hydrobit.projects import operations as projects
 from hydrobit.records import operations as records
 from hydrobit.sessions import operations as sessions
@@ -16,6 +19,9 @@ OPERATIONS: tuple[Operation, ...] = (
     *sessions.OPERATIONS,
     *records.OPERATIONS,
     *workers.OPERATIONS,
+    *forms.OPERATIONS,
+    *harvest.OPERATIONS,
+    *phytosanitary.OPERATIONS,
     *identity.OPERATIONS,
     *company_keys.OPERATIONS,
     *audit.OPERATIONS,

@@ -73,6 +73,7 @@ class Code(StrEnum):
     no_company = "no_company"
     other_company = "other_company"
     role_forbidden = "role_forbidden"
+    not_of_company = "not_of_company"
     not_owner = "not_owner"
     unknown_path = "unknown_path"
     project_not_found = "project_not_found"
@@ -83,6 +84,8 @@ class Code(StrEnum):
     key_not_used = "key_not_used"
     user_not_found = "user_not_found"
     company_key_not_found = "company_key_not_found"
+    form_not_found = "form_not_found"
+    task_not_found = "task_not_found"
     method_not_allowed = "method_not_allowed"
     slow_request = "slow_request"
     session_already_open = "session_already_open"
@@ -95,6 +98,8 @@ class Code(StrEnum):
     name_taken = "name_taken"
     own_rights = "own_rights"
     last_admin = "last_admin"
+    form_disabled = "form_disabled"
+    task_done = "task_done"
     body_too_large = "body_too_large"
     unsupported_content_type = "unsupported_content_type"
     headers_too_large = "headers_too_large"
@@ -141,6 +146,12 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.role_forbidden: Meaning(
         403, _NOT_AUTHORIZED, "The caller's role or scopes do not allow this.", "Ask an administrator."
     ),
+    Code.not_of_company: Meaning(
+        403,
+        _NOT_AUTHORIZED,
+        "The project or sector is not one of the caller's company.",
+        "Check projectId and sectorId, or leave them out.",
+    ),
     Code.not_owner: Meaning(403, _NOT_AUTHORIZED, "Only the session's owner may do this.", "Use the owner's account."),
     Code.unknown_path: Meaning(404, _TOPIC, "There is nothing at this path.", "Compare the path with /openapi.json."),
     Code.project_not_found: Meaning(404, _SPECIFIC, "There is no such project.", "Check projectId."),
@@ -153,6 +164,8 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.key_not_used: Meaning(404, _SPECIFIC, "The key has not been used.", "Send the record."),
     Code.user_not_found: Meaning(404, _SPECIFIC, "There is no such user in the company.", "Check userId."),
     Code.company_key_not_found: Meaning(404, _SPECIFIC, "The company has no such key.", "Check keyId."),
+    Code.form_not_found: Meaning(404, _SPECIFIC, "There is no such form.", "Fetch the forms anew."),
+    Code.task_not_found: Meaning(404, _SPECIFIC, "There is no such task.", "Check taskId."),
     Code.method_not_allowed: Meaning(405, _TOPIC, "The path does not take this method.", "Use a method from Allow."),
     Code.slow_request: Meaning(408, _BUSY, "The request did not arrive in time.", "Send it again."),
     Code.session_already_open: Meaning(
@@ -185,6 +198,10 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.last_admin: Meaning(
         409, _SPECIFIC, "The company would be left without an active admin.", "Make another admin first."
     ),
+    Code.form_disabled: Meaning(
+        409, _SPECIFIC, "The form takes no more records.", "Keep what was filled in, and ask an administrator."
+    ),
+    Code.task_done: Meaning(409, _SPECIFIC, "The task is done.", "Leave it; its record stays."),
     Code.body_too_large: Meaning(413, _QUOTA, "The body is too large.", "Send less in one call."),
     Code.unsupported_content_type: Meaning(
         415, _FORMAT, "The body's type or coding is not supported.", "Send application/json, plain or gzip."

@@ -1,6 +1,7 @@
 """The types of the one table: an `Operation` is a row, a `Call` what reaches its handler, a `Reply` what it answers."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
@@ -20,6 +21,8 @@ __all__ = [
     "ANYONE",
     "AUTH0_ID_QUERY",
     "COMPANY_ID_QUERY",
+    "LIMIT_QUERY",
+    "PAGING",
     "WRITERS",
     "Call",
     "Caller",
@@ -81,6 +84,8 @@ class Context:
     settings: Settings
     random: Callable[[int], bytes]
     objects: Objects
+    long_reads: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held for one page of a read that has many, so that all such reads together keep one reader busy at most."""
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -94,14 +99,25 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     now: int
     ignored: tuple[str, ...] = ()
 
+    @property
+    def page(self) -> tuple[int, int]:
+        """The number of the page that is wanted, from 1, and its size; for rows with `PAGING`."""
+        return self.query.get("page", 1), self.query.get("limit", PAGE_SIZE)
+
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
-    """What goes back: the HTTP status and the answer's shape (None: no body)."""
+    """What goes back: the HTTP status and the answer's shape (None: no body).
+
+    `parts` is a body that is made piece by piece, as JSON bytes, in the place of `body`. What fails after its first
+    piece ends the connection, so that nobody takes a cut answer for a whole one.
+    """
 
     status: int
     body: object | None
+    parts: AsyncIterator[bytes] | None = None
 
 
+BodyLimit = Literal["body_bytes_max", "bulk_body_bytes_max", "worker_body_bytes_max", "form_body_bytes_max"]
 Handler = Callable[[Context, Call], Awaitable[Reply]]
 
 
@@ -110,6 +126,7 @@ class Repeat(StrEnum):
 
     reads = "It only reads."
     by_key = "The same event is answered with 200 and the first id; nothing is added."
+    by_event = "The same clientEventId with the same content is answered with 200 and the first id; nothing is added."
     by_local_id = "With a localId the same opening is answered with 200 and the stored session."
     by_person = "The same person again is answered with 200 and the stored worker."
     by_state = "A repeat finds the change made; its answer says so and nothing changes again."
@@ -137,6 +154,19 @@ AUTH0_ID_QUERY = Parameter(
     "The calling user; it must be the token's own.",
     component="Auth0IdQuery",
 )
+PAGE_SIZE, PAGE_SIZE_MAX = 25, 100
+PAGE_QUERY = Parameter(
+    "page", "query", False, 1, "Page number, from 1.", {"type": "integer", "minimum": 1, "default": 1}
+)
+LIMIT_QUERY = Parameter(
+    "limit",
+    "query",
+    False,
+    PAGE_SIZE,
+    "Page size.",
+    {"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX, "default": PAGE_SIZE},
+)
+PAGING = (PAGE_QUERY, LIMIT_QUERY)
 COMPANY_ID_QUERY = Parameter("companyId", "query", False, "comp_12345", "If sent, it has to be the caller's company.")
 
 
@@ -179,7 +209,9 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     request_examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     answer_examples: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
-    body_limit: Literal["body_bytes_max", "bulk_body_bytes_max", "worker_body_bytes_max"] = "body_bytes_max"
+    caller_in: str | None = None
+    """The member of the body that says who calls (auth0Id, companyId); None: the body itself does."""
+    body_limit: BodyLimit = "body_bytes_max"
 
     def admits(self, caller: Caller) -> bool:
         """Whether the caller's role, or the scope of its key, may call this row."""

@@ -43,6 +43,7 @@ class Settings:
     body_bytes_max: int = 65_536  # The greatest body, unpacked.
     bulk_body_bytes_max: int = 8 * 1024 * 1024  # The greatest body of a bulk call, unpacked.
     worker_body_bytes_max: int = 17 * 1024 * 1024  # The greatest body that adds a worker: a photo travels in it.
+    form_body_bytes_max: int = 64 * 1024 * 1024  # The greatest body of a filled form: photos and media travel in it.
     bulk_length_max: int = 10_000  # The most records in one bulk call.
     bodies_bytes_max: int = 256 * 1024 * 1024  # What all large bodies that are under way may hold together.
     header_bytes_max: int = 32_768  # The greatest head of a request.
@@ -57,7 +58,7 @@ class Settings:
     batch_rows_max: int = 1_000  # The most records of several callers in one transaction.
     bulk_chunk_rows: int = 1_000  # A bulk call is written in parts of this many records.
     retry_after_s: int = 1  # `Retry-After` of a 503.
-    reader_connections: int = 2  # How many reads may run at the same time.
+    reader_connections: int = 2  # How many reads may run at the same time, besides look-ups of callers.
     stop_s_max: int = 8  # The time that requests under way get at a stop.
     expiry_interval_s: int = 30  # The pause between two looks for sessions that ran out.
     store_busy_ms_max: int = 5_000  # The longest wait for another process's write lock.

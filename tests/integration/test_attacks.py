@@ -71,7 +71,7 @@ def test_a_request_for_a_tunnel_is_answered_and_ended(phone: Connection) -> None
 @pytest.mark.parametrize("endless", [b"x-trailer: yes\r\n", b"x", b""], ids=["trailers", "one trailer", "extension"])
 def test_what_stands_beside_a_body_is_bounded(server: RunningServer, phone: Connection, endless: bytes) -> None:
     before = memory_peak_kib(server)
-    phone.send(request("POST", RECORDS, headers={"Transfer-Encoding": "chunked"}))
+    phone.send(request("POST", RECORDS, phone.token, headers={"Transfer-Encoding": "chunked"}))
     phone.send(b"2\r\n{}\r\n0\r\n" + endless if endless else b"2;")
     with suppress(Broken):  # the server may be gone before it was told everything
         phone.send((endless or b"x") * (KIB_PER_MIB**2 // len(endless or b"x")))

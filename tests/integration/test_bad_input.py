@@ -35,6 +35,7 @@ GOOD: Json = {
     "projectName": "Rancho San Pedro",
     "timezone": "America/Mexico_City",
     "geojson": {"type": "Feature", "id": "lot_bad", "geometry": None, "properties": None},
+    "csv": "first_name,last_name,hire_date,position,employment_type\n",
     "first_name": "Wanda",
     "last_name": "Wells",
     "position": "field_worker",
@@ -44,14 +45,19 @@ GOOD: Json = {
     "name": "Spare",
     "role": "viewer",
     "scopes": ["read:production"],
+    "definition": {"_id": "form_bad", "name": "Bad", "type": "x", "fields": [{"name": "a", "type": "text"}]},
+    "record": {"_id": demo.FORM, "auth0Id": demo.ADMIN, "type": "inspection"},
 }
 SPARE = {
     "projectId": "proj_spare",
     "sectorId": "sector_spare",
     "userId": "user_spare",
     "keyId": "key_0000000000000000",
+    "worker": "SO0101",
+    "formId": "form_spare",
+    "taskId": "task_spare",
 }
-"""What the calls that change a project, sector or user are about; they may disable it. Nobody has the key."""
+"""What the calls that change a project, sector, user or worker are about; they may disable it. Nobody has the key."""
 BAD_BODIES: dict[str, bytes] = {
     "not json": b"auth0Id=user_123456789",
     "html": b"<html></html>",
@@ -115,6 +121,8 @@ def things(admin: Caller) -> dict[str, str]:
     admin.patch(spare, json=user | {"disabled": False})
     admin.post(f"{spare}/sectors", json=user | {"sectorId": SPARE["sectorId"], "sector_name": "Spare"})
     admin.post(ADMIN_USERS, json={name: GOOD[name] for name in ("userId", "name", "role")})
+    admin.register(first_name="Spare", last_name="One", hire_date="2001-01-01")
+    admin.post("/api/control/admin/forms", json={"definition": GOOD["definition"] | {"_id": SPARE["formId"]}})
     session_id = admin.opened()
     return {"sessionId": session_id, "recordId": admin.counted(session_id, "evt_0")}
 
@@ -133,6 +141,12 @@ def stored(server: RunningServer) -> list[tuple[Any, ...]]:
         "audit",
         "user_account",
         "company_key",
+        "form",
+        "form_version",
+        "form_task",
+        "form_record",
+        "pest_observation",
+        "object",
     )
     return read_store(server.data, f"select {', '.join(f'(select count(*) from {table})' for table in tables)}")
 
@@ -190,7 +204,7 @@ REQUIRED_TEXTS = [
     (operation, name)
     for operation, name in EACH_FIELD
     if name in _good_body(operation, {"sessionId": "", "recordId": ""})
-    and name not in ("records", "maxDurationHours", "geojson")
+    and name not in ("records", "maxDurationHours", "geojson", "definition", "record")
 ]
 
 

@@ -1,8 +1,6 @@
 """The command `hydrobit` as an operator runs it: real processes, beside a running server where that matters."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,30 +15,14 @@ from hydrobit.demo import company as demo
 from hydrobit.errors import SettingError
 from hydrobit.storage.queries import POSTGRES, SQLITE
 from tests import engines
+from tests.callers import Caller
+from tests.commands import hydrobit, printed
+from tests.integration.test_photos import data_url, picture
 from tests.servers import PRODUCTION, RunningServer, event, open_session, opening, running
 from tests.tools import alone_on
 
-COMMAND_S_MAX = 60
 SOURCE = Path(catalog.__file__).parent
-
-
-def hydrobit(*words: str | Path, environment: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-    """One command, run to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "hydrobit", *map(str, words)],
-        capture_output=True,
-        text=True,
-        env=engines.environment_of(*words) | dict(environment or {}),
-        timeout=COMMAND_S_MAX,
-        check=False,
-    )
-
-
-def printed(*words: str | Path) -> str:
-    """What a command that succeeds prints."""
-    done = hydrobit(*words)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+OURS = "PostgreSQL is kept by its own programs"
 
 
 def refusal(*words: str | Path, environment: Mapping[str, str] | None = None) -> str:
@@ -243,13 +225,40 @@ def test_only_a_backup_with_keys_believes_the_tokens_of_before(tmp_path: Path) -
     assert not (tmp_path / "without" / "keys").exists()
 
 
-@alone_on(SQLITE, "PostgreSQL is kept by its own programs")
+@alone_on(SQLITE, OURS)
+def test_a_backup_of_a_running_server_holds_its_photos(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as server, Caller(server) as admin:
+        worker = admin.registered(first_name="Photo", photo=data_url(picture()))
+        link, shown = worker["photo_url"], admin.get(worker["photo_url"]).content
+        assert printed("backup", tmp_path / "backup", "--with-keys", "--data", server.data) == (
+            f"backed up {server.data} to {tmp_path / 'backup'}"
+        )
+        after = admin.registered(first_name="After", photo=data_url(picture(size=(30, 30))))
+    with restored(tmp_path / "backup", tmp_path / "restored") as server, Caller(server) as admin:
+        again = admin.worker(worker["worker_id"]).json()["data"]["photo_url"]
+        assert admin.get(again).content == shown
+        assert admin.get(link).content == shown, "a link that was given out is good in the restored store"
+        assert admin.worker(after["worker_id"]).status_code == 404
+    assert (tmp_path / "backup" / "keys" / "links.key").stat().st_mode & 0o777 == 0o600
+    folders = [path for path in (tmp_path / "backup").rglob("*") if path.is_dir()]
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}
+
+
+@alone_on(SQLITE, OURS)
+def test_a_backup_says_that_a_bucket_keeps_its_objects(server: RunningServer, tmp_path: Path) -> None:
+    bucket = {"HYDROBIT_OBJECTS_URL": "s3://photos"}
+    done = hydrobit("backup", tmp_path / "backup", "--data", server.data, environment=bucket)
+    assert done.stdout.endswith("they stay in the bucket that HYDROBIT_OBJECTS_URL names\n")
+    assert not (tmp_path / "backup" / "objects").exists()
+
+
+@alone_on(SQLITE, OURS)
 def test_a_backup_never_writes_over_another(server: RunningServer, tmp_path: Path) -> None:
     printed("backup", tmp_path / "backup", "--data", server.data)
     assert "is not an empty directory" in refusal("backup", tmp_path / "backup", "--data", server.data)
 
 
-@alone_on(SQLITE, "PostgreSQL is kept by its own programs")
+@alone_on(SQLITE, OURS)
 def test_a_backup_with_keys_of_a_store_that_has_none_yet_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     printed("migrate", "--data", tmp_path / "data")
     sentence = refusal("backup", tmp_path / "backup", "--with-keys", "--data", tmp_path / "data")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -245,12 +246,12 @@ class CountedReads:
     def __init__(self, house: House) -> None:
         self._engine, self.now, self.most, self.all = house.engine, 0, 0, 0
 
-    async def read(self, unit: Any, *args: Any) -> Any:
+    async def look_up(self, unit: Any, *args: Any) -> Any:
         self.all += 1
         self.now += 1
         self.most = max(self.most, self.now)
         try:
-            return await self._engine.read(unit, *args)
+            return await self._engine.look_up(unit, *args)
         finally:
             self.now -= 1
 
@@ -276,6 +277,14 @@ async def test_a_good_key_is_looked_up_once_in_five_seconds(gate: Gate) -> None:
     assert reads.all == 1
     assert check.known(key, now + FACTS_AGE_MS - 1) is not None
     assert check.known(key, now + FACTS_AGE_MS) is None
+
+
+async def test_who_calls_is_looked_up_while_every_reader_is_busy(gate: Gate) -> None:
+    key, ended = await gate.add(Scope.read_production), threading.Event()
+    busy = [asyncio.ensure_future(gate.house.engine.read(lambda tx: ended.wait(10))) for _ in range(4)]
+    assert (await gate.call_with(key)).status_code == 200
+    ended.set()
+    assert await asyncio.gather(*busy) == [True] * 4
 
 
 # The last use

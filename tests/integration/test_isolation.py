@@ -20,18 +20,24 @@ from hydrobit.kit.clock import SystemClock
 from hydrobit.operation import ADMINS, ANYONE, WRITERS, Operation, Role, Scope
 from hydrobit.settings import Settings
 from hydrobit.storage import directory
+from hydrobit.workers.template import DEFAULTS, Kind
 from tests.callers import DOCUMENT, NOBODY, VIEWER, Caller, fresh_day, record_id, refusal
 from tests.servers import RunningServer
 
 Json = dict[str, Any]
 
-IDS = ("sessionId", "recordId", "projectId", "sectorId", "key", "worker", "companyId", "userId", "keyId")
+IDS = (
+    *("sessionId", "recordId", "projectId", "sectorId", "key", "worker", "companyId", "userId", "keyId"),
+    *("formId", "_id", "taskId"),
+)
 """Fields and parameters that name a stored thing of a company."""
 
 SQUARE = {
     "type": "Polygon",
     "coordinates": [[[-99.133, 19.432], [-99.132, 19.432], [-99.132, 19.433], [-99.133, 19.433], [-99.133, 19.432]]],
 }
+QUESTION = {"name": "aphids", "label": "Aphids", "type": "pest"}
+ASKED = {"name": "Scouting", "type": "inspection", "subtype": "tasks", "fields": [QUESTION]}
 VALUES: Json = {
     "worker_name": "John Smith",
     "workerId": "JS0315",
@@ -41,6 +47,13 @@ VALUES: Json = {
     "bonus": {"type": "flat", "value": 10, "note": "High quality bonus"},
     "maxDurationHours": 20,
     "notes": "Good weather today",
+    "harvestUnitId": "harvest_unit_123",
+    "harvestLotCode": "HL-20260610-C299128B",
+    "license_plate": "ABC-123",
+    "driver_name": "Juan Perez",
+    "qualityBreakdown": [{"qualityId": "Q1", "qualityName": "Primera", "units": 240, "workerId": "JS0315"}],
+    "startTime": "2025-10-01",
+    "endTime": "2025-10-31",
     "units": 5,
     "recordedAtUtc": "2025-10-19T14:30:00.000Z",
     "sentAtUtc": "2025-10-19T14:31:00.000Z",
@@ -59,6 +72,11 @@ VALUES: Json = {
     "disabled": False,
     "geojson": {"type": "Feature", "id": "lot_imported", "properties": {"crop": "Blueberry"}, "geometry": SQUARE},
     "dryRun": False,
+    "csv": "first_name,last_name,hire_date,position,employment_type\nRosa,Imported,2025-03-15,packer,seasonal\n",
+    "partial": False,
+    "skill": [],
+    "companyName": "Hydrobit Demo",
+    "refusesUnknownWorkers": False,
     "q": "John",
     "first_name": "John",
     "last_name": "Smith",
@@ -74,19 +92,39 @@ VALUES: Json = {
     "skills": ["irrigation", "pruning"],
     "photo": None,
     "before": 5,
+    "after": "0-0-0",
     "role": "supervisor",
     "scopes": ["read:production"],
     "expiresAt": "2100-01-01T00:00:00.000Z",
+    "type": "inspection",
+    "subtype": "tasks",
+    "version": 1,
+    "definition": ASKED | {"_id": "form_of_isolation"},
+    "title": "Check the traps",
+    "dueDay": "2025-10-19",
+    "form_id": None,
+    "form_values": [{"field": "aphids", "value": 3}],
+    "latitude": 19.4326,
+    "longitude": -99.1332,
+    "inicio": "2025-10-09T10:00:00Z",
+    "segundos": 120,
 }
 """A good value of every field and parameter that names no stored thing. Fresh ones and lists are made in `_value`."""
-VALUES_OF: dict[str, Json] = {"createWorker": {"status": "active"}}
+VALUES_OF: dict[str, Json] = {
+    "createWorker": {"status": "active"},
+    "changeForm": {"definition": ASKED},
+    "changeWorker": {"status": "active", "termination_date": ""},
+    "setTemplate": {name: list(DEFAULTS[Kind(name)]) for name in ("position", "employment_type", "status", "skill")},
+}
 """Values of an operation that uses a name in its own way."""
 FRESH = ("localId", "clientEventId", "idempotencyKey", "deviceSeq", "openedAt", "name")
 LISTS = ("records",)
-MAKES = {"addProject": "projectId", "addSector": "sectorId", "addUser": "userId"}
+PARTS = ("record",)
+"""Members that are objects with fields of their own."""
+MAKES = {"addProject": "projectId", "addSector": "sectorId", "addUser": "userId", "assignTask": "taskId"}
 """Fields that name what the call is to make, not what is there."""
 USER = "auth0Id"
-USERS, KEYS = "/api/control/admin/users", "/api/control/admin/keys"
+USERS, KEYS, FORMS = "/api/control/admin/users", "/api/control/admin/keys", "/api/control/admin/forms"
 
 ROLES = {Role.admin: demo.ADMIN, Role.supervisor: demo.SUPERVISOR, Role.viewer: VIEWER}
 
@@ -112,6 +150,9 @@ UNKNOWN = {
     "companyId": "comp_999",
     "userId": "user_999",
     "keyId": "key_1f2e3d4c5b6a7980",
+    "formId": "form_999",
+    "_id": "form_999",
+    "taskId": "task_999",
 }
 _numbers = iter(range(1, 1_000_000))
 
@@ -128,6 +169,9 @@ def things_of(caller: Caller, project: str, sector: str, hired: str) -> Things:
     worker = caller.registered(first_name=project, last_name=caller.user, hire_date=hired)
     user = {"userId": f"hired by {caller.user}", "name": "One of the office", "role": "supervisor"}
     key = {"name": "Packing house", "scopes": ["read:production"]}
+    form = f"form of {caller.user}"
+    caller.post(FORMS, json={"definition": ASKED | {"_id": form}})
+    task = caller.post(f"{FORMS}/{form}/tasks", json={"userId": caller.user}).json()["data"]["taskId"]
     ids = {
         "sessionId": [session_id, closed],
         "recordId": [record, voided, void, in_closed, held],
@@ -138,6 +182,9 @@ def things_of(caller: Caller, project: str, sector: str, hired: str) -> Things:
         "key": [f"client:{session_id}:JS0315:evt_1", f"own of {caller.user}", f"client:{closed}:JS0315:evt_1"],
         "userId": [caller.post(USERS, json=user).json()["data"]["userId"]],
         "keyId": [caller.post(KEYS, json=key).json()["data"]["keyId"]],
+        "formId": [form],
+        "_id": [form],
+        "taskId": [task],
     }
     return Things(ids, caller.user)
 
@@ -168,31 +215,35 @@ def names_in_path(operation: Operation) -> list[str]:
     return re.findall(r"{(\w+)}", operation.http.path)
 
 
+def path_of(operation: Operation, ids: dict[str, str]) -> str:
+    return operation.http.path.format_map(VALUES | ids)
+
+
 def names_in_query(operation: Operation) -> list[str]:
     return [parameter.name for parameter in operation.parameters if parameter.place == "query"]
 
 
 def names_in_body(operation: Operation) -> list[str]:
-    """The fields of the request and of the elements of its lists."""
+    """The fields of the request, of the elements of its lists, and of its parts."""
     names = _fields(operation)
-    return [*names, *(inner for name in names if name in LISTS for inner in _fields_of_element(operation, name))]
+    return [*names, *(inner for name in names if name in LISTS + PARTS for inner in _fields_inside(operation, name))]
 
 
 def _fields(operation: Operation) -> list[str]:
     return list(operation.request.shape.__struct_fields__) if operation.request is not None else []
 
 
-def _fields_of_element(operation: Operation, name: str) -> list[str]:
-    """The fields of the elements of a list, as the derived document tells them."""
+def _fields_inside(operation: Operation, name: str) -> list[str]:
+    """The fields of a part, or of the elements of a list, as the derived document tells them."""
     assert operation.request is not None
     schemas = DOCUMENT["components"]["schemas"]
-    items = schemas[operation.request.shape.__name__]["properties"][name]["items"]
-    return list(schemas[items["$ref"].rpartition("/")[2]]["properties"])
+    member = schemas[operation.request.shape.__name__]["properties"][name]
+    return list(schemas[member.get("items", member)["$ref"].rpartition("/")[2]]["properties"])
 
 
 def request(operation: Operation, ids: dict[str, str], user: str) -> tuple[str, Json, Json | None]:
     """Path, query and body of a good call of the operation about these things."""
-    path = operation.http.path.format_map(ids)
+    path = path_of(operation, ids)
     query = {name: _value(name, ids, user, operation) for name in names_in_query(operation)}
     if operation.request is None:
         return path, query, None
@@ -209,8 +260,9 @@ def _value(name: str, ids: dict[str, str], user: str, operation: Operation) -> A
         "openedAt": f"{fresh_day()}T14:00:00.000Z",
         **{other: f"{other} {number}" for other in ("localId", "clientEventId", "idempotencyKey", "name")},
     }
-    if name in LISTS:
-        return [{field: _value(field, ids, user, operation) for field in _fields_of_element(operation, name)}]
+    if name in LISTS + PARTS:
+        inside = {field: _value(field, ids, user, operation) for field in _fields_inside(operation, name)}
+        return [inside] if name in LISTS else inside
     return fresh.get(name) or ({USER: user} | ids | VALUES | VALUES_OF.get(operation.name, {}))[name]
 
 
@@ -224,9 +276,8 @@ def send(client: httpx.Client, operation: Operation, call: tuple[str, Json, Json
 
 @every()
 def test_every_field_of_every_operation_is_told_of_here(operation: Operation) -> None:
-    told = {*IDS, *VALUES, *FRESH, *LISTS, USER}
-    assert set(names_in_path(operation)) <= set(IDS)
-    assert set(names_in_query(operation)) | set(names_in_body(operation)) <= told
+    told = {*IDS, *VALUES, *FRESH, *LISTS, *PARTS, USER}
+    assert {*names_in_path(operation), *names_in_query(operation), *names_in_body(operation)} <= told
 
 
 @every()
@@ -295,7 +346,7 @@ def test_a_call_about_ones_own_things_never_shows_another_companys(
 ) -> None:
     with Caller(server, demo.OTHER_USER) as neighbour:
         answer = send(neighbour, operation, request(operation, theirs.first(), demo.OTHER_USER))
-        bare = neighbour.request(operation.http.method, operation.http.path.format_map(theirs.first()))
+        bare = neighbour.request(operation.http.method, path_of(operation, theirs.first()))
     for found in [*ours.ids["sessionId"], *ours.ids["recordId"], demo.COMPANY, demo.ADMIN]:
         assert found not in answer.text + bare.text
 
@@ -320,7 +371,7 @@ def test_a_role_may_call_what_the_table_says(
             assert not answer.content or answer.json().get("code") != "role_forbidden"
         else:
             refusal(answer, 403, "role_forbidden")
-            empty = caller.request(operation.http.method, operation.http.path.format_map(ours.first()))
+            empty = caller.request(operation.http.method, path_of(operation, ours.first()))
             refusal(empty, 403, "role_forbidden")
 
 

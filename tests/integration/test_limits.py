@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests import books, engines
+from tests.callers import NOBODY, VIEWER, add_people
 from tests.servers import PRODUCTION, RunningServer, event, open_session, running, start
 from tests.sockets import Broken, Connection, request
 from tests.watching import memory_peak_kib, metrics, until
@@ -32,6 +33,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         "HYDROBIT_KEEP_ALIVE_S": str(KEEP_ALIVE_S),
     }
     with running(tmp_path_factory.mktemp("strict") / "data", environment=limits) as server:
+        add_people(server.data)
         yield server
 
 
@@ -76,7 +78,7 @@ def assert_refused_and_ended(phone: Connection, status: int, code: str) -> None:
 
 
 def test_requests_that_do_not_arrive_are_ended(strict: RunningServer) -> None:
-    parts = [b"G", HEALTH[:-2], request("POST", RECORDS, None, {"never": "ends"})[:-1]]
+    parts = [b"G", HEALTH[:-2], request("POST", RECORDS, strict.token(), {"never": "ends"})[:-1]]
     with connected(strict, len(parts)) as phones:
         for phone, part in zip(phones, parts, strict=True):
             phone.send(part)
@@ -87,7 +89,7 @@ def test_requests_that_do_not_arrive_are_ended(strict: RunningServer) -> None:
 
 
 def test_a_request_that_drips_is_ended(strict: RunningServer, phone: Connection) -> None:
-    phone.send(b"POST " + RECORDS.encode() + b" HTTP/1.1\r\nhost: a\r\ncontent-length: 60000\r\n\r\n")
+    phone.send(head_of(phone, Content_Length="60000"))
     with Connection(strict.address) as other:
         drip_until(lambda: not phone.is_quiet(), phone, other)
 
@@ -186,6 +188,14 @@ def test_a_head_over_the_limit_is_refused(phone: Connection, head: bytes) -> Non
     assert_refused_and_ended(phone, 431, "headers_too_large")
 
 
+def test_a_refused_head_request_has_no_body(phone: Connection) -> None:
+    phone.send(b"HEAD /healthz HTTP/1.1\r\nhost: a\r\nx-long: " + b"a" * HEAD_BYTES_MAX + b"\r\n\r\n")
+    answer = phone.answer()
+
+    assert (answer.status, answer.headers["content-length"], answer.body) == (431, "0", b"")
+    assert phone.rest() == b""
+
+
 def test_a_head_within_the_limit_is_read_beside_a_large_body(phone: Connection, session_id: str) -> None:
     long_header = {"x-long": "a" * (HEAD_BYTES_MAX - 2_000)}
     body = event(session_id, "beside-large", note=" " * 60_000)
@@ -208,6 +218,30 @@ def test_a_refused_body_that_does_not_come_brings_no_second_answer(phone: Connec
 
     assert phone.answer().status == 413
     assert phone.rest() == b""
+
+
+@pytest.mark.parametrize(
+    ("user", "status", "code"),
+    [(None, 401, "token_missing"), (NOBODY, 403, "no_company"), (VIEWER, 403, "role_forbidden")],
+)
+def test_who_may_not_call_is_refused_before_the_rest_of_a_large_body_is_read(
+    strict: RunningServer, user: str | None, status: int, code: str
+) -> None:
+    token = None if user is None else strict.token(user)
+    body = b" " * 1_000_000
+    with Connection(strict.address) as stranger:
+        whole = request("POST", f"{RECORDS}/bulk", token, body)
+        stranger.send(whole[:-900_000])
+        answer = stranger.answer()
+        assert (answer.status, answer.code) == (status, code)
+        stranger.send(whole[-900_000:])
+        assert stranger.call("GET", "/healthz").status == 200, "the rest of the body was taken for a request"
+
+
+def test_too_much_is_refused_before_anyone_is_asked_who_they_are(strict: RunningServer) -> None:
+    with Connection(strict.address) as stranger:
+        stranger.send(request("POST", RECORDS, None, b" " * (BODY_BYTES_MAX + 1))[:-10])
+        assert stranger.answer().status == 413
 
 
 def chunked(body: bytes, size: int) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from hydrobit.demo import company as demo
 from tests.callers import SESSIONS, Caller, fresh_day, read_store, refusal
 from tests.clocks import DAWN, ManualClock, clocked
-from tests.integration.test_command_line import printed
+from tests.commands import printed
 from tests.integration.test_command_line import refusal as refused
 from tests.servers import RunningServer, event, opening, running
 

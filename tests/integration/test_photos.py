@@ -1,11 +1,9 @@
 """Photos of workers: kept, shown by a signed link, refused when they are none; and nobody waits meanwhile."""
 
-import asyncio
 import base64
 import gzip
 import json
 import os
-import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -23,6 +21,7 @@ from hydrobit.wire.workers import WorkerInput
 from hydrobit.workers.operations import create_worker
 from tests.callers import Caller, person, read_store, refusal
 from tests.embedded import ADMIN, House, MovedClock, running
+from tests.gaps import watched
 from tests.servers import RunningServer
 
 GAP_MS_MAX = 50
@@ -195,31 +194,12 @@ async def test_the_event_loop_never_waits_for_a_photo(tmp_path: Path, kind: str)
 async def longest_gap_ms(house: House, photo: str, name: str) -> float:
     """How long the loop stood still while a worker with a photo was read from bytes, decoded and stored."""
     body = json.dumps(person(photo=photo, first_name=name)).encode()
-    gaps: list[float] = []
-
-    async def probe() -> None:
-        last, waited = time.perf_counter(), waited_for_a_core()
-        while True:
-            await asyncio.sleep(0.001)
-            now, waited_now = time.perf_counter(), waited_for_a_core()
-            gaps.append(now - last - (waited_now - waited))
-            last, waited = now, waited_now
-
-    probing = asyncio.create_task(probe())
-    await asyncio.sleep(0.005)
-    gaps.clear()
-    shape, _ = Body(WorkerInput).decode(body)
-    call = Call(ADMIN, shape, {}, {}, Source.http, house.clock.now())
-    reply = await create_worker(house.context, call)
-    await asyncio.sleep(0.005)
-    probing.cancel()
+    async with watched() as gaps:
+        shape, _ = Body(WorkerInput).decode(body)
+        call = Call(ADMIN, shape, {}, {}, Source.http, house.clock.now())
+        reply = await create_worker(house.context, call)
     assert reply.status == 201
-    return max(gaps) * 1000
-
-
-def waited_for_a_core() -> float:
-    """Seconds that this thread was ready to run, and other processes of the machine ran instead."""
-    return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    return gaps.longest_ms
 
 
 def test_a_body_is_unpacked_beside_the_event_loop(admin: Caller) -> None:

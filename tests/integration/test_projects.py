@@ -96,10 +96,13 @@ def test_the_demo_project_is_listed_with_its_sectors_and_boundaries(viewer: Call
         5.5,
     )
     assert project["boundary"]["type"] == "Polygon"
-    first, second = project["sectors"]
+    assert [sector["sector_name"] for sector in project["sectors"]] == [
+        f"Lote {block}-{n}" for block in "AB" for n in range(1, 5)
+    ]
+    first, second, *_, split = project["sectors"]
     assert (first["sectorId"], first["sector_name"], first["crop"]) == ("sector_001", "Lote A-1", "Blueberry")
-    assert second["boundary"]["coordinates"][0][0] == [-99.131, 19.4314]
-    assert list(sectors(viewer).values()) == [first, second]
+    assert (second["boundary"]["type"], split["boundary"]["type"]) == ("Polygon", "MultiPolygon")
+    assert list(sectors(viewer).values()) == project["sectors"]
 
 
 def test_another_companys_id_is_refused(admin: Caller) -> None:
@@ -361,7 +364,7 @@ def data(server: RunningServer) -> Path:
 def test_a_ranch_is_set_up_by_commands_beside_a_running_server(
     server: RunningServer, admin: Caller, data: Path, tmp_path: Path
 ) -> None:
-    from tests.integration.test_command_line import printed
+    from tests.commands import printed
     from tests.integration.test_command_line import refusal as refused
 
     ranch, lots = tmp_path / "ranch.geojson", tmp_path / "lots.geojson"
@@ -377,6 +380,13 @@ def test_a_ranch_is_set_up_by_commands_beside_a_running_server(
     assert printed("sector", "import", lots, *of_project) == "0 added, 0 changed, 2 unchanged"
     printed("sector", "add", "cli_3", "Three", "--crop", "Fig", *of_project)
     printed("sector", "disable", "cli_1", *of_project)
+    assert printed("sector", "change", "cli_2", "--name", "Two", "--crop", "Olive", *of_project)
+    lots_now = [json.loads(line) for line in printed("sector", "list", *of_project, "--json").splitlines()]
+    assert [(one["sectorId"], one["crop"], one["disabled"]) for one in lots_now] == [
+        ("cli_1", None, True),
+        ("cli_2", "Olive", False),
+        ("cli_3", "Fig", False),
+    ]
     project = projects(admin)["proj_cli"]
     assert (project["pricePerUnit"], project["maxDurationHours"], project["bonus"]["value"]) == (1.5, 9, 10)
     assert project["boundary"] == polygon(SQUARE)
@@ -384,6 +394,8 @@ def test_a_ranch_is_set_up_by_commands_beside_a_running_server(
     assert {who for who, _, _, _ in audited(server, "proj_cli")} == {"operator"}
     printed("project", "disable", "proj_cli", *company)
     assert "proj_cli" not in projects(admin)
+    found = [json.loads(line) for line in printed("project", "list", *company, "--json").splitlines()]
+    assert {one["projectId"]: one["disabled"] for one in found}["proj_cli"] is True
     printed("project", "enable", "proj_cli", *company)
     assert "proj_cli" in projects(admin)
 

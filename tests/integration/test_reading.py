@@ -264,7 +264,10 @@ def test_a_bomb_is_refused_before_it_goes_off(admin: Caller) -> None:
     refusal(packed(admin, BULK, bomb), 413, "body_too_large")
 
 
-@pytest.mark.parametrize("body", [b"{}", b"\x1f\x8b", gzip.compress(b"{}")[:-5], gzip.compress(b"{}") + b"x"])
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", b"\x1f\x8b", gzip.compress(b"{}", mtime=0)[:-5], gzip.compress(b"{}", mtime=0) + b"x"],
+)
 def test_what_is_not_one_whole_gzip_is_refused(admin: Caller, body: bytes) -> None:
     refusal(packed(admin, RECORDS, body), 400, "invalid_json")
 

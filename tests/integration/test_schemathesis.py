@@ -65,7 +65,22 @@ CHECKS = [
     response_schema_conformance,
     refuses_what_breaks_the_schema,
 ]
-REAL: dict[str, list[Any]] = {"auth0Id": [demo.ADMIN], "projectId": [demo.PROJECT], "sectorId": list(demo.SECTORS)}
+TASK_FORM = {
+    "_id": "form_traps",
+    "name": "Check of the traps",
+    "type": "inspection",
+    "subtype": "tasks",
+    "fields": [
+        {"name": "aphids", "label": "Aphids", "type": "pest"},
+        {"name": "photo", "label": "Photo", "type": "photo"},
+    ],
+}
+REAL: dict[str, list[Any]] = {
+    "auth0Id": [demo.ADMIN],
+    "projectId": [demo.PROJECT],
+    "sectorId": list(demo.SECTORS),
+    "type": [TASK_FORM["type"]],
+}
 """Values of things that are there, by the field that takes them; sessions and records join when the server runs."""
 
 config = schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}})  # tokens: test_isolation
@@ -81,6 +96,11 @@ def things(server: RunningServer) -> RunningServer:
         admin.void(voided)
         admin.close_session(closed)
         key = admin.post("/api/control/admin/keys", json={"name": "Packing house", "scopes": ["read:production"]})
+        task = {"userId": demo.ADMIN, "title": "Check the traps"}
+        admin.post("/api/control/admin/forms", json={"definition": TASK_FORM})
+        task_id = admin.post(f"/api/control/admin/forms/{TASK_FORM['_id']}/tasks", json=task).json()["data"]["taskId"]
+    REAL["formId"] = REAL["_id"] = REAL["form_id"] = [TASK_FORM["_id"], demo.FORM]
+    REAL["taskId"] = [task_id]
     REAL["worker"] = ["JS0315"]
     REAL["companyId"] = [demo.COMPANY]
     REAL["userId"] = [demo.SUPERVISOR]
@@ -95,6 +115,8 @@ def real(name: str, made_up: Any) -> Any:
     """Mostly a real value in the place of a well-formed made-up one; the choice hangs on that one alone."""
     if name == "records" and isinstance(made_up, list):
         return [with_real(element) for element in made_up]
+    if name == "record":
+        return with_real(made_up)
     if name == "disabled" and made_up is True:
         return False  # the other operations need what is there
     chance = zlib.crc32(repr(made_up).encode())

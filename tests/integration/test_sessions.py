@@ -331,3 +331,19 @@ def test_the_latest_day_comes_first(supervisor: Caller) -> None:
 )
 def test_a_parameter_that_cannot_be_used_is_named(admin: Caller, name: str, value: str) -> None:
     assert refusal(admin.get(SESSIONS, params={name: value}), 400, "invalid_value")["field"] == name
+
+
+def test_a_list_tells_the_total_that_the_session_tells_open_and_closed(admin: Caller) -> None:
+    day = fresh_day()
+    session_id = admin.opened(day=day)
+    admin.counted(session_id, "evt_1", units=2.5, worker_name="John Smith")
+    admin.counted(session_id, "evt_2", units=4, worker_name="J. Smith")
+    admin.void(admin.counted(session_id, "evt_3", units=8))
+    for _ in range(2):
+        (listed,) = admin.get(SESSIONS, params={"day": day}).json()["data"]["items"]
+        read = admin.session(session_id)
+        assert listed["totalUnits"] == read["totalUnits"] == 6.5
+        (worker,) = read["workers"]
+        assert (worker["names"], worker["units"]) == (["J. Smith", "John Smith"], 6.5)
+        assert (worker["recordCount"], worker["voidedCount"]) == (3, 1)
+        admin.close_session(session_id)

@@ -29,13 +29,14 @@ KEYS = {
     "session": ("company", "session_no"),
     "session_terms": ("company", "session_no", "seq"),
     "session_writer": ("company", "session_no", "user_id", "from_at"),
+    "session_description": ("company", "session_no"),
     "held": ("company", "held_number"),
 }
 UNCHAINED_HELD = {
     "prefix", "worker_id", "worker_name", "client_event_id", "idempotency_key", "units", "recorded_at", "received_at",
     "sent_at", "actor", "source", "device_id", "device_seq", "evidence",
 }  # fmt: skip
-NUMBERS = {"sent_at", "device_seq", "answers", "closed_at", "closed_seq", "until_at", "bonus_value"}
+NUMBERS = {"sent_at", "device_seq", "answers", "closed_at", "closed_seq", "until_at", "bonus_value", "qualities_at"}
 BYTES_TRIED = 400
 
 
@@ -204,7 +205,10 @@ def test_an_erased_text_that_came_back_is_found(book: Book, column: str) -> None
     assert "text" in book.complaint()
 
 
-@pytest.mark.parametrize("table", ["session", "session_terms", "session_writer"])
+OF_SESSIONS = ["session", "session_terms", "session_writer", "session_description"]
+
+
+@pytest.mark.parametrize("table", OF_SESSIONS)
 def test_a_change_of_what_stands_of_a_session_names_it(book: Book, table: str) -> None:
     ids = {(row["company"], row["session_no"]): row["session_id"] for row in book.rows("session")}
     for row in book.rows(table):
@@ -217,7 +221,7 @@ def test_a_change_of_what_stands_of_a_session_names_it(book: Book, table: str) -
             book.mend()
 
 
-@pytest.mark.parametrize("table", ["session", "session_terms", "session_writer"])
+@pytest.mark.parametrize("table", OF_SESSIONS)
 def test_what_is_gone_of_a_session_is_found(book: Book, table: str) -> None:
     for row in book.rows(table):
         where = " and ".join(f"{key} = ?" for key in KEYS[table])
@@ -236,6 +240,7 @@ def test_what_is_gone_of_a_session_is_found(book: Book, table: str) -> None:
         ("session_terms", {"seq": 4_000, "price": 9_000_000}),
         ("session_writer", {"session_no": 4_000}),
         ("session_writer", {"user_id": "user_intruder"}),
+        ("session_description", {"session_no": 4_000}),
     ],
 )
 def test_what_no_entry_says_of_a_session_is_found(book: Book, table: str, changes: dict[str, Any]) -> None:
@@ -381,6 +386,9 @@ def test_a_forged_void_is_named(
         (Kind.session_changed, {"session_no": 1, "facts": "{}"}, "changes a session that was not open"),
         (Kind.session_changed, {"session_no": 1, "facts": "{"}, "has facts that cannot be read"),
         (Kind.session_closed, {"session_no": 1}, "closes a session that was not open"),
+        (Kind.session_described, {"session_no": 2}, "describes no session"),
+        (Kind.session_described, {"units": 1}, "describes no session"),
+        (Kind.session_described, {"facts": '{"plateDigest":"x"}'}, "has facts that cannot be read"),
     ],
 )  # fmt: skip
 def test_a_forged_entry_that_makes_no_sense_is_named(
@@ -401,6 +409,17 @@ def test_a_forged_change_of_the_price_names_the_session(book: Book, forger: Forg
     terms = '{"terms":{"bonus":null,"price":9000000,"sampling_unit":"box"}}'
     forger.append(forger.first(kind=Kind.session_changed), session_no=expired, facts=terms)
     assert f"opened at seq {expired}" in book.complaint()
+
+
+def test_a_forged_description_names_the_session(book: Book, forger: Forger) -> None:
+    forger.append(forger.first(kind=Kind.session_described), session_no=1, facts='{"harvestLotCode":"forged"}')
+    assert "opened at seq 1: description" in book.complaint()
+
+
+def test_a_description_whose_text_is_gone_is_named(book: Book, forger: Forger) -> None:
+    digest = "00" * 16
+    seq = forger.append(forger.first(kind=Kind.session_described), session_no=1, facts=f'{{"plateDigest":"{digest}"}}')
+    assert f"the text of seq {seq} is gone" in book.complaint()
 
 
 @alone_on(SQLITE, "PostgreSQL answers for its own files, with a checksum on every page")

@@ -84,6 +84,7 @@ class Session:
     closed_at: int | None = None
     movements: list[Record] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
+    described: dict[str, object] = field(default_factory=dict)
     id: str = ""
 
     @property
@@ -142,6 +143,7 @@ class Tally:
     changes: int = 0
     claims: int = 0
     restores: int = 0
+    descriptions: int = 0
 
 
 @dataclass
@@ -217,6 +219,16 @@ class Company:
         session.terms = replace(session.terms, **terms)  # type: ignore[arg-type]
         session.notes = notes or session.notes
         self.tally.changes += 1
+        return Expected(200, session=session)
+
+    def describe(self, user: str, session_id: str, told: dict[str, object]) -> Expected:
+        """Owner only, whatever the session's state; what is told already adds nothing."""
+        session = self.session(session_id)
+        refused = self._refused(user, session)
+        if refused or session is None:
+            return refused or Expected(404)
+        self.tally.descriptions += session.described != session.described | told
+        session.described |= told
         return Expected(200, session=session)
 
     def extend(self, user: str, session_id: str, hours: int, now: int) -> Expected:

@@ -41,6 +41,16 @@ INSTANTS = [DAWN + int(hours * HOUR_MS) for hours in (-1, 0, 0, 0.5, 3, 30)]
 callers = st.sampled_from([ADMIN, ADMIN, ADMIN, ADMIN, SUPERVISOR, NEIGHBOUR])
 places = st.integers(0, 1_000)
 notes = st.sampled_from([None, "Good weather", "Rain"])
+GRADED = {"qualityId": "Q1", "qualityName": "Primera", "units": 3}
+descriptions = st.sampled_from(
+    [
+        {"harvestLotCode": "HL-1", "license_plate": "ABC-123"},
+        {"license_plate": "ABC-124", "driver_name": "Juan Perez"},
+        {"driver_name": "ABC-124"},
+        {"harvestUnitId": "unit_1", "qualityBreakdown": [GRADED, GRADED | {"workerId": "JS0315"}]},
+        {"qualityBreakdown": []},
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -230,6 +240,14 @@ class LedgerMachine(RuleBasedStateMachine):
         expected = self._company(caller).change(caller.user_id, session_id, terms, note, self.clock.now())
         self._check(self._call("updateProductionSession", caller, body, sessionId=session_id), expected)
 
+    @rule(caller=callers, place=places, told=descriptions)
+    def describe_the_harvest(self, caller: Caller, place: int, told: dict[str, Any]) -> None:
+        """Also after the close, and the same again."""
+        session_id = self._session_id(caller, place)
+        expected = self._company(caller).describe(caller.user_id, session_id, told)
+        body = {"auth0Id": caller.user_id} | told
+        self._check(self._call("updateProductionSession", caller, body, sessionId=session_id), expected)
+
     @rule(caller=callers, place=places, hours=st.sampled_from([3, 20, 40, 72]))
     def extend(self, caller: Caller, place: int, hours: int) -> None:
         self._extend(caller, self._session_id(caller, place), hours)
@@ -376,6 +394,7 @@ class LedgerMachine(RuleBasedStateMachine):
                     4: tally.changes,
                     6: tally.claims,
                     9: tally.restores,
+                    10: tally.descriptions,
                 }
             )
 
@@ -451,6 +470,7 @@ class LedgerMachine(RuleBasedStateMachine):
             "localId": session.opening.local_id,
         }
         assert {name: view.get(name) for name in told} == told
+        assert {name: view.get(name) for name in session.described} == session.described
         assert _millionths(view["pricePerUnit"]) == session.terms.price
         bonus = view.get("bonus")
         assert (bonus and (bonus["type"], _millionths(bonus["value"]))) == session.terms.bonus

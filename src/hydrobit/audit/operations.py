@@ -6,7 +6,7 @@ from msgspec import UNSET
 from hydrobit.audit import store
 from hydrobit.audit.store import Change
 from hydrobit.kit.instants import write_instant
-from hydrobit.operation import ADMINS, Call, Context, Http, Operation, Parameter, Repeat, Reply
+from hydrobit.operation import ADMINS, LIMIT_QUERY, Call, Context, Http, Operation, Parameter, Repeat, Reply
 from hydrobit.wire.audit import AuditEntry, AuditPage, AuditPageEnvelope
 
 NUMBER_MAX = 999_999_999
@@ -57,14 +57,7 @@ OPERATIONS = (
                 "Only entries with a smaller auditNo: `next` of the page before.",
                 {"type": "integer", "minimum": 1, "maximum": NUMBER_MAX},
             ),
-            Parameter(
-                "limit",
-                "query",
-                False,
-                25,
-                "Page size.",
-                {"type": "integer", "minimum": 1, "maximum": 100, "default": 25},
-            ),
+            LIMIT_QUERY,
         ),
     ),
 )

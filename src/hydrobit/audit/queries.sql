@@ -5,6 +5,13 @@ select coalesce(max(audit_no), 0) + 1 from audit where company = :company
 insert into audit (company, audit_no, at, actor, action, subject, before_digest, after_digest)
 values (:company, :audit_no, :at, :actor, :action, :subject, :before_digest, :after_digest)
 
+-- name: texts_about
+-- What the log says of one subject, such as a worker; actions of one kind begin alike.
+select before_digest, after_digest from audit
+where company = :company and subject = :subject and substr(action, 1, length(:kind)) = :kind
+order by audit_no
+limit 1000000
+
 -- name: page
 -- Latest first; what was erased has no text.
 select a.audit_no, a.at, a.actor, a.action, a.subject, b.text, n.text

@@ -1,5 +1,7 @@
 """Queries of the audit log in, values out."""
 
+from collections.abc import Iterable, Sequence
+
 import msgspec
 
 from hydrobit.storage import queries
@@ -26,28 +28,15 @@ def next_number(tx: Transaction, company: int) -> int:
     return int(row[0])
 
 
-def add(
-    tx: Transaction,
-    company: int,
-    number: int,
-    at: int,
-    actor: str,
-    action: str,
-    subject: str,
-    before_digest: bytes | None,
-    after_digest: bytes | None,
-) -> None:
-    tx.run(
-        sql.add,
-        company=company,
-        audit_no=number,
-        at=at,
-        actor=actor,
-        action=action,
-        subject=subject,
-        before_digest=before_digest,
-        after_digest=after_digest,
-    )
+def add(tx: Transaction, lines: Iterable[Sequence[object]]) -> None:
+    """Writes lines; the values of each stand in the order of the table's columns."""
+    tx.run_many(sql.add, lines)
+
+
+def texts_about(tx: Transaction, company: int, kind: str, subject: str) -> list[bytes]:
+    """The digests of all that the log says of a subject. Goes through the whole log of the company."""
+    rows = tx.all(sql.texts_about, company=company, kind=kind, subject=subject)
+    return [digest for row in rows for digest in row if digest is not None]
 
 
 def page(tx: Transaction, company: int, before: int, length: int) -> list[Change]:

@@ -17,7 +17,8 @@ app = cyclopts.App(
 
 def main() -> None:
     """Runs one command. An expected error is one sentence on standard error and exit status 1."""
-    from hydrobit.cli import admin, people, projects, run, store  # noqa: F401 - importing them registers their commands
+    # Importing them registers their commands.
+    from hydrobit.cli import admin, explain, forms, people, projects, run, store, workers  # noqa: F401
 
     os.umask(0o077)  # what a command makes holds people's names and work: stores, backups and keys are their owner's
     try:

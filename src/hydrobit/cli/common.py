@@ -1,10 +1,12 @@
 """What several commands share: flags, settings, a store opened beside a running server, lengths of time."""
 
+import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -14,7 +16,12 @@ from hydrobit.kit.clock import SystemClock
 from hydrobit.settings import Settings
 from hydrobit.storage.engine import Store
 
+if TYPE_CHECKING:
+    from hydrobit.projects.service import Author
+
 Data = Annotated[Path | None, Parameter(name="--data", help="The data directory (HYDROBIT_DATA; default ./data).")]
+
+AsJson = Annotated[bool, Parameter(name="--json", help="One JSON object a line.")]
 
 _LENGTH = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -46,6 +53,16 @@ def opened(chosen: Settings, *, must_exist: bool = True) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def authored(data: Path | None, company: str) -> "Iterator[tuple[Store, Author]]":
+    """The store, and the operator as the author of what is changed in a company. Raises StoreError."""
+    from hydrobit.audit.service import OPERATOR
+    from hydrobit.projects.service import Author
+
+    with opened(settings(data=data)) as store:
+        yield store, Author(company_number(store, company), OPERATOR, now(), os.urandom)
 
 
 def seconds(text: str, name: str, most: int) -> int:
@@ -83,7 +100,7 @@ def checked_name(text: str) -> str:
 
 def checked_user(text: str) -> str:
     """The id of a user, kept to the letter as tokens carry it. Raises Refused."""
-    from hydrobit.identity.verify import SUBJECT_LENGTH_MAX
+    from hydrobit.identity.compact import SUBJECT_LENGTH_MAX
     from hydrobit.kit import texts
     from hydrobit.wire import fields
 
@@ -91,3 +108,28 @@ def checked_user(text: str) -> str:
         return texts.exact(text, SUBJECT_LENGTH_MAX)
     except ValueError as e:
         raise fields.invalid("the id", e) from e
+
+
+def print_rows(rows: Iterable[dict[str, Any]], as_json: bool, nothing: str) -> None:
+    """Rows as JSON lines, or as a table for people."""
+    shown = list(rows)
+    if as_json:
+        for row in shown:
+            print(json.dumps(row, ensure_ascii=False))
+        return
+    if not shown:
+        print(nothing)
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*shown[0])
+    for row in shown:
+        table.add_row(
+            *(
+                Text("" if cell is None else cell if isinstance(cell, str) else json.dumps(cell))
+                for cell in row.values()
+            )
+        )
+    Console().print(table)

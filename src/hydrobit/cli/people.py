@@ -3,19 +3,27 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import cyclopts
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from hydrobit.audit import store as audit_store
 from hydrobit.audit.service import OPERATOR
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, checked_id, checked_name, checked_user, now, opened, seconds, settings
+from hydrobit.cli.common import (
+    AsJson,
+    Data,
+    checked_id,
+    checked_name,
+    checked_user,
+    now,
+    opened,
+    print_rows,
+    seconds,
+    settings,
+)
 from hydrobit.company_keys import reading as key_reading
 from hydrobit.company_keys import secret
 from hydrobit.company_keys import service as keys
@@ -33,7 +41,6 @@ KEY_SECONDS_MAX = 10 * 365 * 86_400
 RoleName = Literal["admin", "supervisor", "viewer"]
 ScopeName = Literal["read:production", "read:phytosanitary", "read:iot", "write:iot"]
 CompanyId = Annotated[str, Parameter(name="--company", help="The company's id.")]
-AsJson = Annotated[bool, Parameter(name="--json", help="One JSON object a line.")]
 Refuses = Annotated[
     bool | None,
     Parameter(
@@ -95,7 +102,7 @@ def list_companies(*, data: Data = None, as_json: AsJson = False) -> None:
     with opened(settings(data=data)) as store:
         while page := store.read(identity.page_of_companies, found[-1].number if found else 0, PAGE):
             found += page
-    _show(map(_company_row, found), as_json, "there is no company")
+    print_rows(map(_company_row, found), as_json, "there is no company")
 
 
 @user.command(name="add")
@@ -148,13 +155,22 @@ def enable_user(user_id: str, *, data: Data = None) -> None:
     print(f"enabled user {user_id}")
 
 
+@user.command(name="erase")
+def erase_user(user_id: str, *, data: Data = None) -> None:
+    """Forget the name and email of a disabled user, here and in the audit log; the id and the work stay."""
+    with opened(settings(data=data)) as store:
+        store.overwrite_erased()
+        texts = store.write(people.erase_user, _company_of(store, user_id), user_id, now(), os.urandom)
+    print(f"erased user {user_id}: {texts} texts of the audit log")
+
+
 @user.command(name="list")
 def list_users(*, company: CompanyId, data: Data = None, as_json: AsJson = False) -> None:
     """List a company's users, disabled ones too."""
     with opened(settings(data=data)) as store:
         number = number_of(store, company)
         found = _all(lambda page: store.read(identity.page_of_users, number, page, PAGE))
-    _show(map(_user_row, found), as_json, "there is no user")
+    print_rows(map(_user_row, found), as_json, "there is no user")
 
 
 @key.command(name="add")
@@ -182,7 +198,7 @@ def list_keys(*, company: CompanyId, data: Data = None, as_json: AsJson = False)
     with opened(settings(data=data)) as store:
         number = number_of(store, company)
         found = _all(lambda page: store.read(key_store.page, number, page, PAGE))
-    _show((_key_row(one, now()) for one in found), as_json, "there is no key")
+    print_rows((_key_row(one, now()) for one in found), as_json, "there is no key")
 
 
 @key.command(name="revoke")
@@ -202,7 +218,7 @@ def list_audit(*, company: CompanyId, data: Data = None, as_json: AsJson = False
         while page := store.read(audit_store.page, number, before, PAGE):
             found += page
             before = page[-1].audit_no
-    _show(map(_audit_row, found), as_json, "nothing was changed")
+    print_rows(map(_audit_row, found), as_json, "nothing was changed")
 
 
 def number_of(store: Store, company_id: str) -> int:
@@ -225,27 +241,6 @@ def _all(page: Callable[[int], tuple[int, Sequence[T]]]) -> list[T]:
         if len(rows) < PAGE:
             break
     return found
-
-
-def _show(rows: Iterable[dict[str, Any]], as_json: bool, nothing: str) -> None:
-    """Rows as JSON lines, or as a table for people."""
-    shown = list(rows)
-    if as_json:
-        for row in shown:
-            print(json.dumps(row, ensure_ascii=False))
-        return
-    if not shown:
-        print(nothing)
-        return
-    table = Table(*shown[0])
-    for row in shown:
-        table.add_row(
-            *(
-                Text("" if cell is None else cell if isinstance(cell, str) else json.dumps(cell))
-                for cell in row.values()
-            )
-        )
-    Console().print(table)
 
 
 def _company_row(one: identity.Company) -> dict[str, Any]:

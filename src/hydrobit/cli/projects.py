@@ -1,19 +1,19 @@
 """Commands for projects (ranches) and their sectors (lots)."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import cyclopts
 import msgspec
 from cyclopts import Parameter
 
 from hydrobit.cli import app
-from hydrobit.cli.common import Data, checked_id, company_number, now, opened, settings
+from hydrobit.cli.common import AsJson, Data, authored, checked_id, company_number, opened, print_rows, settings
 from hydrobit.errors import Refused, SettingError
-from hydrobit.storage.engine import Store
+from hydrobit.kit.amounts import amount_text
+
+if TYPE_CHECKING:
+    from hydrobit.projects.store import Project, Sector
 
 project = cyclopts.App(name="project", help="Projects (ranches).")
 sector = cyclopts.App(name="sector", help="Sectors (lots) of a project.")
@@ -56,7 +56,7 @@ def add_project(
             **_defaults(unit, price, bonus, hours, boundary),
         )
     )
-    with _authored(data, company) as (store, author):
+    with authored(data, company) as (store, author):
         _, is_new = store.write(service.add_project, author, wanted)
     print(f"added project {project_id}" if is_new else f"project {project_id} was there already")
 
@@ -83,6 +83,16 @@ def change_project(
     changes = reading.project_change(_shape(ProjectChange, projectName=name, timezone=timezone, **given))
     _change_project(project_id, company, changes, data)
     print(f"changed project {project_id}")
+
+
+@project.command(name="list")
+def list_projects(*, company: Company, data: Data = None, as_json: AsJson = False) -> None:
+    """List a company's projects, disabled ones too."""
+    from hydrobit.projects import service
+
+    with opened(settings(data=data)) as store:
+        found = store.read(service.every_project, company_number(store, company))
+    print_rows(map(_project_row, found), as_json, "there is no project")
 
 
 @project.command(name="disable")
@@ -117,7 +127,7 @@ def add_sector(
 
     given = {"sectorId": sector_id, "sector_name": name, "crop": crop, "variety": variety}
     wanted = reading.sector(checked_id(project_id), _shape(SectorInput, **given, boundary=_boundary(boundary)))
-    with _authored(data, company) as (store, author):
+    with authored(data, company) as (store, author):
         _, is_new = store.write(service.add_sector, author, wanted)
     print(f"added sector {sector_id}" if is_new else f"sector {sector_id} was there already")
 
@@ -135,50 +145,93 @@ def import_sectors(
     from hydrobit.projects import importing
 
     features = importing.read(_geojson(file))
-    with _authored(data, company) as (store, author):
+    with authored(data, company) as (store, author):
         done = store.write(importing.add_sectors, author, checked_id(project_id), features, dry_run)
     counts = f"{len(done.added)} added, {len(done.changed)} changed, {len(done.unchanged)} unchanged"
     print(f"{counts}; a dry run, nothing was stored" if dry_run else counts)
 
 
+@sector.command(name="change")
+def change_sector(
+    sector_id: str,
+    *,
+    company: Company,
+    project_id: OfProject,
+    name: str | None = None,
+    crop: str | None = None,
+    variety: str | None = None,
+    boundary: Boundary = None,
+    data: Data = None,
+) -> None:
+    """Change what is given of a sector."""
+    from hydrobit.projects import reading
+    from hydrobit.wire.projects import SectorChange
+
+    given = {"sector_name": name, "crop": crop, "variety": variety, "boundary": _boundary(boundary)}
+    _change_sector(sector_id, company, project_id, reading.sector_change(_shape(SectorChange, **given)), data)
+    print(f"changed sector {sector_id}")
+
+
+@sector.command(name="list")
+def list_sectors(*, company: Company, project_id: OfProject, data: Data = None, as_json: AsJson = False) -> None:
+    """List a project's sectors, disabled ones too."""
+    from hydrobit.projects import service
+
+    with opened(settings(data=data)) as store:
+        found = store.read(service.every_sector, company_number(store, company), checked_id(project_id))
+    print_rows(map(_sector_row, found), as_json, "there is no sector")
+
+
 @sector.command(name="disable")
 def disable_sector(sector_id: str, *, company: Company, project_id: OfProject, data: Data = None) -> None:
     """Let a sector be found no more; its sessions and records stay."""
-    _change_sector(sector_id, company, project_id, True, data)
+    _change_sector(sector_id, company, project_id, {"disabled": True}, data)
     print(f"disabled sector {sector_id}")
 
 
 @sector.command(name="enable")
 def enable_sector(sector_id: str, *, company: Company, project_id: OfProject, data: Data = None) -> None:
     """Bring a disabled sector back."""
-    _change_sector(sector_id, company, project_id, False, data)
+    _change_sector(sector_id, company, project_id, {"disabled": False}, data)
     print(f"enabled sector {sector_id}")
 
 
 def _change_project(project_id: str, company: str, changes: dict[str, Any], data: Path | None) -> None:
     from hydrobit.projects import service
 
-    with _authored(data, company) as (store, author):
+    with authored(data, company) as (store, author):
         store.write(service.change_project, author, checked_id(project_id), changes)
 
 
-def _change_sector(sector_id: str, company: str, project_id: str, disabled: bool, data: Path | None) -> None:
+def _change_sector(sector_id: str, company: str, project_id: str, changes: dict[str, Any], data: Path | None) -> None:
     from hydrobit.projects import service
 
-    with _authored(data, company) as (store, author):
-        store.write(
-            service.change_sector, author, checked_id(project_id), checked_id(sector_id), {"disabled": disabled}
-        )
+    with authored(data, company) as (store, author):
+        store.write(service.change_sector, author, checked_id(project_id), checked_id(sector_id), changes)
 
 
-@contextmanager
-def _authored(data: Path | None, company: str) -> Iterator[tuple[Store, Any]]:
-    """The store, and the operator as the author of what is changed in a company."""
-    from hydrobit.audit.service import OPERATOR
-    from hydrobit.projects.service import Author
+def _project_row(one: "Project") -> dict[str, Any]:
+    return {
+        "projectId": one.project_id,
+        "projectName": one.name,
+        "timezone": one.timezone,
+        "samplingUnit": one.sampling_unit,
+        "pricePerUnit": amount_text(one.price),
+        "maxDurationHours": one.max_duration_hours,
+        "boundary": one.boundary is not None,
+        "disabled": one.disabled,
+    }
 
-    with opened(settings(data=data)) as store:
-        yield store, Author(company_number(store, company), OPERATOR, now(), os.urandom)
+
+def _sector_row(one: "Sector") -> dict[str, Any]:
+    return {
+        "sectorId": one.sector_id,
+        "sector_name": one.name,
+        "crop": one.crop,
+        "variety": one.variety,
+        "boundary": one.boundary is not None,
+        "disabled": one.disabled,
+    }
 
 
 def _shape(shape: type[msgspec.Struct], **given: Any) -> Any:

@@ -9,10 +9,6 @@ from typing import Annotated
 
 import cyclopts
 from cyclopts import Parameter
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
-from rich.text import Text
 
 from hydrobit.cli import app
 from hydrobit.cli.common import Data, opened, settings
@@ -63,6 +59,9 @@ def openapi() -> None:
 @app.command
 def verify(*, data: Data = None) -> None:
     """Recompute every ledger: numbers, chain, sums and keys. Exit status 1 names the first bad entry."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     console = Console(stderr=True)
     with (
         opened(settings(data=data)) as store,
@@ -112,23 +111,32 @@ def backup(
     target: Annotated[Path, Parameter(name="DIR", help="A directory that does not exist yet, or is empty.")],
     *,
     data: Data = None,
-    with_keys: Annotated[bool, Parameter(help="Also copy the signing key; keep such a backup secret.")] = False,
+    with_keys: Annotated[
+        bool, Parameter(help="Also copy the keys of tokens and links; keep such a backup secret.")
+    ] = False,
 ) -> None:
-    """Copy a data directory while the server runs. Restore by pointing --data at a copy of it."""
+    """Copy a data directory while the server runs, photos too. Restore by pointing --data at a copy of it."""
+    from hydrobit.objects import service as objects
     from hydrobit.storage import directory
 
     chosen = settings(data=data)
-    key = directory.signing_key(chosen)
+    keys = (directory.signing_key(chosen), directory.links_key(chosen))
     with opened(chosen) as store:
         if not isinstance(store, SqliteStore):
             raise StoreError(
                 "the store is a PostgreSQL database: keep it with pg_dump, or continuously with pg_basebackup and its "
-                "WAL, and the folder of the keys beside it; after a restore run `hydrobit migrate --restored` once"
+                "WAL, and the folders of the keys and of the photos beside it; after a restore run "
+                "`hydrobit migrate --restored` once"
             )
-        if with_keys and not key.exists():
-            raise StoreError(f"there is no signing key at {key} yet; leave --with-keys out")
-        directory.backup(store, target, key if with_keys else None)
+        if with_keys and not keys[0].exists():
+            raise StoreError(f"there is no signing key at {keys[0]} yet; leave --with-keys out")
+        named = None if chosen.objects_url else objects.named_after
+        missing = directory.backup(store, chosen.data, target, keys=keys if with_keys else (), named=named)
+    for place in missing:
+        print(f"hydrobit: {place} is named but not in {chosen.data / directory.OBJECTS}", file=sys.stderr)
     print(f"backed up {chosen.data} to {target}")
+    if chosen.objects_url:
+        print("photos and media are not in it: they stay in the bucket that HYDROBIT_OBJECTS_URL names")
 
 
 @app.command
@@ -170,6 +178,10 @@ def list_held(
         for line in lines:
             print(json.dumps(_held_row(line), ensure_ascii=False))
         return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table("heldId", "company", "session", "worker", "name", "units", "recorded", "received", "by")
     for line in lines:
         table.add_row(*(Text(value) for value in _held_row(line).values()))

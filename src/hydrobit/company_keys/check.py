@@ -64,7 +64,7 @@ class KeyCheck:
         return len(uses)
 
     async def _look_up(self, key_id: str, now: int) -> PresentedKey:
-        key = await self._engine.read(store.presented, key_id)
+        key = await self._engine.look_up(store.presented, key_id)
         self._facts.pop(key_id, None)
         until = now + self._facts_age_ms
         if key is None or key.is_revoked:

@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 from hydrobit.company_keys import reading, secret, service, store
 from hydrobit.errors import Code
 from hydrobit.kit.instants import write_instant
-from hydrobit.operation import ADMINS, Call, Context, Http, Operation, Parameter, Repeat, Reply
+from hydrobit.operation import ADMINS, PAGING, Call, Context, Http, Operation, Parameter, Repeat, Reply
 from hydrobit.wire.body import Body
 from hydrobit.wire.company_keys import (
     AddedCompanyKey,
@@ -31,7 +31,7 @@ async def add_key(context: Context, call: Call) -> Reply:
 
 
 async def list_keys(context: Context, call: Call) -> Reply:
-    page, page_size = call.query.get("page", 1), call.query.get("limit", 25)
+    page, page_size = call.page
     total, found = await context.engine.read(store.page, call.caller.company, page, page_size)
     items = [CompanyKey(**_members(key, call.now)) for key in found]
     return Reply(
@@ -102,19 +102,7 @@ OPERATIONS = (
         roles=ADMINS,
         repeat=Repeat.reads,
         errors=(),
-        parameters=(
-            Parameter(
-                "page", "query", False, 1, "Page number, from 1.", {"type": "integer", "minimum": 1, "default": 1}
-            ),
-            Parameter(
-                "limit",
-                "query",
-                False,
-                25,
-                "Page size.",
-                {"type": "integer", "minimum": 1, "maximum": 100, "default": 25},
-            ),
-        ),
+        parameters=(*PAGING,),
     ),
     Operation(
         name="revokeKey",

@@ -2,30 +2,37 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
 
 from hydrobit.audit.service import OPERATOR
+from hydrobit.forms import definition
+from hydrobit.forms import files as form_files
+from hydrobit.forms import service as forms
 from hydrobit.identity import service as identity
 from hydrobit.identity import store as identity_store
 from hydrobit.kit import ids
 from hydrobit.ledger.entry import SYSTEM
 from hydrobit.operation import Role
-from hydrobit.projects import boundaries
+from hydrobit.projects import boundaries, importing, reading
 from hydrobit.projects import service as projects
 from hydrobit.projects.service import Author
 from hydrobit.projects.store import Project, Sector
 from hydrobit.storage.engine import Transaction
+from hydrobit.workers import crew
 from hydrobit.workers import service as workers
-from hydrobit.workers.reading import NewWorker
 
 COMPANY = "comp_12345"
 ADMIN = "user_123456789"
 SUPERVISOR = "user_987654321"
 PROJECT = "proj_123"
 SECTORS = {"sector_001": "Lote A-1", "sector_002": "Lote A-2"}
-RANCH = (-99.1352, 19.4312, -99.1272, 19.4352)
-LOTS = {"sector_001": (-99.1350, 19.4314, -99.1314, 19.4350), "sector_002": (-99.1310, 19.4314, -99.1274, 19.4350)}
-"""Where the ranch and its lots lie: west, south, east and north edge in degrees. The published example of a filled form
-(19.4326, -99.1332) lies in Lote A-1."""
+"""The sectors of the ranch that sessions of tests, documents and the demo are opened in. The published example of a
+filled form (19.4326, -99.1332) lies in Lote A-1."""
+
+FORM = "form_abc123"
+"""The form of the published examples; none of its fields has to be filled in."""
+FORMS = ("inspection.yaml", "scouting.yaml", "equipment-check.yaml")
 
 OTHER_COMPANY = "comp_67890"
 OTHER_USER = "user_555000111"
@@ -61,6 +68,7 @@ CREW = (
     CrewMember("DO1224", "Diego", "Ortiz", "2024-12-24"),
     CrewMember("IC0303", "Inés", "Cruz", "2025-03-03"),
 )
+"""Who picks in the demo's morning: the first of the ranch's crew."""
 
 
 def add_demo(tx: Transaction, now: int, random: Callable[[int], bytes]) -> bool:
@@ -72,13 +80,13 @@ def add_demo(tx: Transaction, now: int, random: Callable[[int], bytes]) -> bool:
     identity.add_user(tx, ADMIN, COMPANY, "Demo Admin", None, Role.admin, now)
     identity.add_user(tx, SUPERVISOR, COMPANY, "Demo Supervisor", None, Role.supervisor, now)
     author = Author(company, OPERATOR, now, random)
-    projects.add_project(tx, author, _project(PROJECT, "Rancho San Pedro", "America/Mexico_City", boundary(RANCH)))
-    for sector_id, name in SECTORS.items():
-        lot = Sector(sector_id, PROJECT, name, "Blueberry", "Biloxi", boundary(LOTS[sector_id]))
-        projects.add_sector(tx, author, lot)
-    for member in CREW:
-        new = NewWorker(member.first_name, member.last_name, "field_worker", "full_time", member.hire_date)
-        workers.add_worker(tx, company, SYSTEM, new, None, now, random)
+    boundary = boundaries.read(boundaries.geometry_of(_geojson("ranch.geojson")))
+    projects.add_project(tx, author, _project(PROJECT, "Rancho San Pedro", "America/Mexico_City", boundary))
+    importing.add_sectors(tx, author, PROJECT, importing.read(_geojson("lots.geojson")), False)
+    for name in FORMS:
+        forms.add_form(tx, author, definition.read(form_files.read(name, ranch_file("forms", name))[0]))
+    for member in crew.read(ranch_file("crew.csv").decode()).members:
+        workers.add_worker(tx, company, SYSTEM, member.new, None, now, random)
 
     other = identity.add_company(tx, OTHER_COMPANY, "Demo Neighbour", ids.new_prefix(random), now)
     identity.add_user(tx, OTHER_USER, OTHER_COMPANY, "Demo Neighbour", None, Role.admin, now)
@@ -92,8 +100,10 @@ def _project(project_id: str, name: str, zone: str, boundary: str | None) -> Pro
     return Project(project_id, name, zone, "box", 5_500_000, None, 12, boundary)
 
 
-def boundary(edges: tuple[float, float, float, float]) -> str:
-    """The boundary of a field that runs along the compass: west, south, east and north edge."""
-    west, south, east, north = edges
-    corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    return boundaries.read({"type": "Polygon", "coordinates": [corners]})
+def ranch_file(*path: str) -> bytes:
+    """A file of `examples/ranch`, which the package carries too."""
+    return files("hydrobit.demo").joinpath("ranch", *path).read_bytes()
+
+
+def _geojson(name: str) -> dict[str, Any]:
+    return reading.file(ranch_file(name))

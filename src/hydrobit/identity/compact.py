@@ -13,6 +13,8 @@ import msgspec
 from hydrobit.errors import Code, Refused
 
 TOKEN_LENGTH_MAX = 8_192
+SUBJECT_LENGTH_MAX = 255
+"""The longest id of a user: what names the caller in a token."""
 
 
 class Header(msgspec.Struct, frozen=True):

@@ -6,8 +6,9 @@ from hydrobit.errors import Code
 from hydrobit.identity import people, reading, store
 from hydrobit.identity.store import Profile
 from hydrobit.kit.instants import write_instant
-from hydrobit.operation import ADMINS, Call, Context, Http, Operation, Parameter, Repeat, Reply
+from hydrobit.operation import ADMINS, PAGING, Call, Context, Http, Operation, Parameter, Repeat, Reply
 from hydrobit.wire.body import Body
+from hydrobit.wire.companies import Company, CompanyChange, CompanyEnvelope
 from hydrobit.wire.users import User, UserChange, UserEnvelope, UserInput, UserPage, UserPageEnvelope, UserSwitch
 
 
@@ -44,10 +45,34 @@ async def enable_user(context: Context, call: Call) -> Reply:
 
 
 async def list_users(context: Context, call: Call) -> Reply:
-    page, page_size = call.query.get("page", 1), call.query.get("limit", 25)
+    page, page_size = call.page
     total, found = await context.engine.read(store.page_of_users, call.caller.company, page, page_size)
     items = list(map(_user, found))
     return Reply(200, UserPageEnvelope(data=UserPage(total=total, page=page, pageSize=page_size, items=items)))
+
+
+async def read_company(context: Context, call: Call) -> Reply:
+    found = await context.engine.read(people.require_company, call.caller.company_id)
+    return Reply(200, _company(call, found))
+
+
+async def change_company(context: Context, call: Call) -> Reply:
+    name, refuses = reading.company_change(call.body.companyName, call.body.refusesUnknownWorkers)
+    caller = call.caller
+    changed = await context.engine.write(
+        people.change_company, caller.company_id, caller.user_id, name, refuses, call.now, context.random
+    )
+    return Reply(200, _company(call, changed))
+
+
+def _company(call: Call, company: store.Company) -> CompanyEnvelope:
+    told = Company(
+        companyId=company.company_id,
+        companyName=company.name,
+        refusesUnknownWorkers=company.refuses_unknown_workers,
+        createdAt=write_instant(company.created_at),
+    )
+    return CompanyEnvelope(data=told, ignored=list(call.ignored) or UNSET)
 
 
 async def _switch(context: Context, call: Call, active: bool) -> Reply:
@@ -81,6 +106,7 @@ def _user(user: Profile) -> User:
 
 TAG = "Administration"
 PATH = "/api/control/admin/users"
+COMPANY_PATH = "/api/control/admin/company"
 USER_ID = Parameter("userId", "path", True, "user_987654321")
 RIGHTS_ERRORS = (Code.user_not_found, Code.own_rights, Code.last_admin)
 
@@ -115,19 +141,7 @@ OPERATIONS = (
         roles=ADMINS,
         repeat=Repeat.reads,
         errors=(),
-        parameters=(
-            Parameter(
-                "page", "query", False, 1, "Page number, from 1.", {"type": "integer", "minimum": 1, "default": 1}
-            ),
-            Parameter(
-                "limit",
-                "query",
-                False,
-                25,
-                "Page size.",
-                {"type": "integer", "minimum": 1, "maximum": 100, "default": 25},
-            ),
-        ),
+        parameters=(*PAGING,),
     ),
     Operation(
         name="changeUser",
@@ -176,5 +190,31 @@ OPERATIONS = (
         repeat=Repeat.by_state,
         errors=(Code.user_not_found,),
         parameters=(USER_ID,),
+    ),
+    Operation(
+        name="readCompany",
+        tag=TAG,
+        summary="Read the company's own facts",
+        description="The caller's company. Adding and disabling companies is the operator's, at the command line.",
+        http=Http("GET", COMPANY_PATH, {200: "The company."}),
+        handler=read_company,
+        answer=CompanyEnvelope,
+        roles=ADMINS,
+        repeat=Repeat.reads,
+        errors=(),
+    ),
+    Operation(
+        name="changeCompany",
+        tag=TAG,
+        summary="Change the company's own facts",
+        description="Changes the caller's company: its name, and whether counts of unknown workers are refused.",
+        http=Http("PATCH", COMPANY_PATH, {200: "Changed."}),
+        handler=change_company,
+        request=Body(CompanyChange),
+        answer=CompanyEnvelope,
+        roles=ADMINS,
+        repeat=Repeat.by_state,
+        errors=(Code.nothing_to_change,),
+        request_examples={"strict": {"refusesUnknownWorkers": True}},
     ),
 )

@@ -18,6 +18,9 @@ from hydrobit.ledger import store as ledger
 from hydrobit.operation import Role
 from hydrobit.storage.engine import Transaction
 
+AUDITED_AS = "user."
+"""How the audit log's actions on a user begin."""
+ERASED = "Erased"
 Random = Callable[[int], bytes]
 
 
@@ -73,12 +76,32 @@ def switch_user(
     return after
 
 
+def erase_user(tx: Transaction, company: int, user_id: str, now: int, random: Random) -> int:
+    """Takes name and email from a disabled user, here and in the audit log, and returns how many texts were erased.
+
+    The id stays, since records name who made them. May run twice. Raises Refused: user_not_found, invalid_value.
+    """
+    ledger.lock_head(tx, company)
+    before = require(tx, company, user_id)
+    if before.disabled_at is None:
+        raise Refused(Code.invalid_value, f"{user_id[:100]} may still call; disable the user first.")
+    store.change_user(tx, company, msgspec.structs.replace(before, name=ERASED, email=None))
+    texts = audit.erase(tx, company, AUDITED_AS, user_id)
+    audit.record(tx, company, audit.OPERATOR, "user.erase", user_id, None, None, now, random)
+    return texts
+
+
 def require(tx: Transaction, company: int, user_id: str) -> Profile:
     """Raises Refused, user_not_found."""
     found = store.profile(tx, company, user_id)
     if found is None:
         raise Refused(Code.user_not_found, f"There is no user {user_id[:100]} in the company.")
     return found
+
+
+def find(tx: Transaction, company: int, user_id: str) -> Profile | None:
+    """A user of the company, a disabled one too; None where it has no such user."""
+    return store.profile(tx, company, user_id)
 
 
 def _keep_an_admin(tx: Transaction, company: int, actor: str, leaving: Profile) -> None:

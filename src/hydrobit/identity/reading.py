@@ -4,7 +4,7 @@ import msgspec
 
 from hydrobit.audit.service import OPERATOR
 from hydrobit.errors import Code, Refused
-from hydrobit.identity.verify import SUBJECT_LENGTH_MAX
+from hydrobit.identity.compact import SUBJECT_LENGTH_MAX
 from hydrobit.kit import texts
 from hydrobit.ledger.entry import SYSTEM
 from hydrobit.operation import Role
@@ -43,6 +43,14 @@ def profile_change(name: str | None, role: str | None, email: str | None) -> Pro
     if wanted == ProfileChange(None, None, None):
         raise Refused(Code.nothing_to_change, "Send a name, a role or an email.")
     return wanted
+
+
+def company_change(name: str | None, refuses_unknown_workers: bool | None) -> tuple[str | None, bool | None]:
+    """The name, cleaned, and the switch. Raises Refused; nothing_to_change when neither is said."""
+    cleaned = fields.optional_text(name, "companyName")
+    if cleaned is None and refuses_unknown_workers is None:
+        raise Refused(Code.nothing_to_change, "Send companyName or refusesUnknownWorkers.")
+    return cleaned, refuses_unknown_workers
 
 
 def _user_id(text: str) -> str:

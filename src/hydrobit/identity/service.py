@@ -1,20 +1,24 @@
 """Who calls: from a verified token's subject, or a company key, to a `Caller`; the one place that chooses a company."""
 
+from typing import TYPE_CHECKING
+
 from hydrobit.company_keys.check import KeyCheck
 from hydrobit.company_keys.secret import looks_like_a_key
 from hydrobit.errors import Code, Duplicate, Refused
 from hydrobit.identity import store
-from hydrobit.identity.verify import Verifier
 from hydrobit.ledger import store as ledger
 from hydrobit.operation import Caller, Role
 from hydrobit.storage.engine import Engine, Transaction
+
+if TYPE_CHECKING:  # commands that add users need no cryptography
+    from hydrobit.identity.verify import Verifier
 
 
 class Identity:
     """Turns a token or a company key into a caller. Facts about users are remembered for `facts_age_s_max` at most."""
 
     def __init__(
-        self, engine: Engine, verifier: Verifier, keys: KeyCheck, *, facts_age_s_max: int, length_max: int
+        self, engine: Engine, verifier: "Verifier", keys: KeyCheck, *, facts_age_s_max: int, length_max: int
     ) -> None:
         self._engine, self._verifier, self._keys = engine, verifier, keys
         self._facts_age_ms, self._length_max = facts_age_s_max * 1000, length_max
@@ -33,7 +37,7 @@ class Identity:
         if looks_like_a_key(token):
             return await self._keys.caller(token, now)
         proof = self._verifier.known(token, now) or await self._verifier.verify(token, now)
-        found = await self._engine.read(store.user, proof.subject)
+        found = await self._engine.look_up(store.user, proof.subject)
         if found is None or found.company is None or found.company_id is None or found.disabled:
             self._callers.pop(proof.subject, None)
             raise Refused(Code.no_company, "The token is valid, but its user belongs to no active company.")

@@ -15,14 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydrobit.errors import Code, Refused, SettingError
-from hydrobit.identity.compact import Header, read_compact
+from hydrobit.identity.compact import SUBJECT_LENGTH_MAX, Header, read_compact
 from hydrobit.identity.keys import FixedKeys, KeySource
 from hydrobit.identity.signing import ALGORITHM, USER_TOKEN_TYPE, SigningKey
 from hydrobit.kit.instants import LATEST
 from hydrobit.kit.texts import exact
 from hydrobit.settings import Settings
-
-SUBJECT_LENGTH_MAX = 255
 
 _OIDC_TYPES = frozenset({"", "jwt", "at+jwt"})
 

@@ -51,6 +51,11 @@ def _millionths(text: str) -> int:
         return int(rounded.scaleb(6))
 
 
+def percentage(part: int, whole: int) -> int:
+    """What percentage of the whole the part is: in millionths, rounded half up to two decimals; 0 of nothing."""
+    return (2 * part * 10_000 + whole) // (2 * whole) * (MILLION // 100) if whole else 0
+
+
 @lru_cache(maxsize=4_096)
 def write_amount(millionths: int) -> Raw:
     """The shortest JSON number of an amount: `5`, `2.5`, `-0.000001`."""

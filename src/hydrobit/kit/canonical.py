@@ -25,6 +25,11 @@ def salted_digest(salt: bytes, text: str) -> bytes:
     return sha256(salt + text.encode()).digest()[:PERSONAL_DIGEST_BYTES]
 
 
+def digest(text: str) -> bytes:
+    """SHA-256 of a text."""
+    return sha256(text.encode()).digest()
+
+
 def json_text(value: object) -> str:
     """Canonical JSON: keys in order, no spaces."""
     return msgspec.json.encode(value, order="deterministic").decode()

@@ -42,6 +42,16 @@ def worker_id(created_at: int, prefix: int, number: int) -> str:
     return f"{created_at // 1000 & 0xFFFFFFFF:08x}{prefix << 32 | number:016x}"
 
 
+def form_record_id(prefix: int, number: int) -> str:
+    """The recordId of a filled form."""
+    return f"form_rec_{prefix << 32 | number:016x}"
+
+
+def task_id(prefix: int, number: int) -> str:
+    """The taskId of a task whose caller chose none."""
+    return f"task_{prefix << 32 | number:016x}"
+
+
 def read_record_id(text: str) -> tuple[bool, int, int] | None:
     """(is it a void's, prefix, seq) of a record id; None when it is no such id. One spelling per id."""
     is_void = text.startswith("rec_void_")

@@ -33,6 +33,8 @@ class Kind(IntEnum):
     """Reserved: a correction by the payroll office."""
     restored = 9
     """The store was restored from a backup; from here on ids carry the entry's prefix."""
+    session_described = 10
+    """Lot, truck or qualities of a session's harvest; also after its close, for grading happens later."""
 
 
 class Source(IntEnum):
@@ -75,6 +77,16 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         """The recordId under which a caller knows it."""
         make = ids.void_id if self.kind == Kind.void else ids.record_id
         return make(self.prefix, self.seq)
+
+
+TEXTS_IN_FACTS = ("plateDigest", "driverDigest")
+"""Members of the facts of a description that stand for a personal text, as hex digits."""
+
+
+def text_digests(facts: str) -> list[bytes]:
+    """The digests of personal texts that a description names. Raises ValueError where its facts cannot be read."""
+    told = msgspec.json.decode(facts)
+    return [bytes.fromhex(told[name]) for name in TEXTS_IN_FACTS if name in told]
 
 
 def entry_id(company: int, seq: int) -> int:

@@ -7,6 +7,9 @@ select company, prefix, seq, held_number, units, hash from head where company = 
 -- name: head
 select company, prefix, seq, held_number, units, hash from head where company = :company
 
+-- name: prefix
+select prefix from head where company = :company
+
 -- name: add_head
 insert into head (company, prefix, seq, held_number, units, hash)
 values (:company, :prefix, 0, 0, 0, :hash)
@@ -70,12 +73,20 @@ select entry_id, company, seq, prefix, kind, session_no, worker_id, client_event
     recorded_at, received_at, actor, source, name_digest, sent_at, device_id, device_seq, answers, note_digest, facts
 from entry where company = :company and answers = :answers and kind = 2
 
+-- name: claims_of
+-- The own keys that later replays claimed for an entry, oldest first.
+select entry_id, company, seq, prefix, kind, session_no, worker_id, client_event_id, idempotency_key, units,
+    recorded_at, received_at, actor, source, name_digest, sent_at, device_id, device_seq, answers, note_digest, facts
+from entry where company = :company and answers = :answers and kind = 6
+order by entry_id
+limit :page
+
 -- name: session_entries
 -- What happened to a session itself. Its records carry an event, so that leaving those out finds the few at once.
 select entry_id, company, seq, prefix, kind, session_no, worker_id, client_event_id, idempotency_key, units,
     recorded_at, received_at, actor, source, name_digest, sent_at, device_id, device_seq, answers, note_digest, facts
 from entry
-where company = :company and session_no = :session_no and client_event_id is null and kind in (3, 4, 5)
+where company = :company and session_no = :session_no and client_event_id is null and kind in (3, 4, 5, 10)
 order by entry_id
 limit 100000000
 
@@ -84,21 +95,12 @@ limit 100000000
 select seq from entry where entry_id > :after and entry_id < :before and kind = 3 order by entry_id limit :page
 
 -- name: session_sums
--- What each worker of a session has: net units, records, voids.
-select worker_id, sum(units), count(*) filter (where kind = 1), count(*) filter (where kind = 2)
+-- What each worker of a session has under each of their names: net units, records, voids; the latest name last.
+select worker_id, name_digest, sum(units), count(*) filter (where kind = 1), count(*) filter (where kind = 2)
 from entry
 where company = :company and session_no = :session_no and kind in (1, 2) and worker_id is not null
-group by worker_id
-order by worker_id
-limit 100000000
-
--- name: session_names
--- The names under which a session's workers were recorded, as far as they are not erased.
-select distinct entry.worker_id, personal.text
-from entry
-join personal on personal.company = entry.company and personal.digest = entry.name_digest
-where entry.company = :company and entry.session_no = :session_no and personal.text is not null
-order by entry.worker_id, personal.text
+group by worker_id, name_digest
+order by worker_id, max(entry_id)
 limit 100000000
 
 -- name: session_total
@@ -107,11 +109,30 @@ select coalesce(sum(units), 0) from entry where company = :company and session_n
 -- name: personal_by_name
 select digest from personal where company = :company and subject = :subject and text = :text
 
+-- name: names_of
+-- The names under which a worker was ever counted; an erased one is null.
+select text from personal where company = :company and subject = :subject order by text nulls first limit :page
+
 -- name: add_personal
 insert into personal (company, digest, subject, salt, text) values (:company, :digest, :subject, :salt, :text)
 
 -- name: personal_text
 select text from personal where company = :company and digest = :digest
+
+-- name: notes_of_worker
+-- Reasons and evidence beside a worker's records and voids, a page at a time through the ledger of the company.
+select entry_id, note_digest from entry
+where company = :company and entry_id > :after and entry_id < :before and worker_id = :worker_id
+    and note_digest is not null
+order by entry_id
+limit :page
+
+-- name: erase_text
+-- What stands behind one digest; the row stays, so that the chain can still be followed.
+update personal set salt = null, text = null where company = :company and digest = :digest and text is not null
+
+-- name: erase_names
+update personal set salt = null, text = null where company = :company and subject = :subject and text is not null
 
 -- name: entries_after
 -- The ledger in order, with links, a page at a time.
@@ -195,6 +216,15 @@ where e.entry_id > :after and e.entry_id < :before and (
 )
 order by e.entry_id
 limit 1
+
+-- name: descriptions_after
+-- What describes sessions: the texts that it names stand as digests in its facts.
+select entry_id, facts from entry where entry_id > :after and entry_id < :before and kind = 10
+order by entry_id
+limit :page
+
+-- name: text_of_nobody
+select 1 from personal where company = :company and digest = :digest and subject is null
 
 -- name: personal_after
 -- Texts that are not erased; an erased one has neither salt nor text.

@@ -31,6 +31,14 @@ def head(tx: Transaction, company: int) -> Head:
     return Head(*row)
 
 
+def prefix(tx: Transaction, company: int) -> int:
+    """What the ids of a company begin with in this life of the store. It locks nothing."""
+    row = tx.one(sql.prefix, company=company)
+    if row is None:
+        raise StoreError(f"company {company} has no ledger")
+    return int(row[0])
+
+
 def add_head(tx: Transaction, company: int, prefix: int) -> None:
     tx.run(sql.add_head, company=company, prefix=prefix, hash=GENESIS)
 
@@ -102,6 +110,11 @@ def void_of(tx: Transaction, company: int, seq: int) -> Entry | None:
     return _entry(tx.one(sql.void_of, company=company, answers=seq))
 
 
+def claims_of(tx: Transaction, company: int, seq: int, page: int) -> list[Entry]:
+    """The entries by which replays claimed further keys for an entry."""
+    return [Entry(*row) for row in tx.all(sql.claims_of, company=company, answers=seq, page=page)]
+
+
 def session_entries(tx: Transaction, company: int, session_no: int) -> list[Entry]:
     """The opening of a session, its changes and closes, in order."""
     return [Entry(*row) for row in tx.all(sql.session_entries, company=company, session_no=session_no)]
@@ -118,11 +131,42 @@ def name_digest(tx: Transaction, company: int, worker_id: str, name: str) -> byt
     return row[0] if row else None
 
 
+def names_of(tx: Transaction, company: int, worker_id: str, page: int) -> list[str | None]:
+    """The names under which a worker was counted, None for an erased one; empty where nothing was ever counted."""
+    return [row[0] for row in tx.all(sql.names_of, company=company, subject=worker_id, page=page)]
+
+
 def add_personal(tx: Transaction, company: int, salt: bytes, text: str, subject: str | None = None) -> bytes:
     """Keeps a personal text beside the ledger and returns the digest that stands for it in an entry."""
     digest = canonical.salted_digest(salt, text)
     tx.run(sql.add_personal, company=company, digest=digest, subject=subject, salt=salt, text=text)
     return digest
+
+
+def add_personal_texts(tx: Transaction, company: int, texts: Sequence[tuple[bytes, bytes, str]]) -> None:
+    """Keeps texts of no one subject: digest, salt and text of each."""
+    tx.run_many(sql.add_personal, [(company, digest, None, salt, text) for digest, salt, text in texts])
+
+
+def notes_of_worker(tx: Transaction, company: int, worker_id: str, page: int) -> list[bytes]:
+    """The digests of all reasons and evidence beside a worker's records. Reads the whole ledger of the company."""
+    digests: list[bytes] = []
+    after, before = entry_id(company, 0), entry_id(company + 1, 0)
+    place = {"company": company, "before": before, "worker_id": worker_id, "page": page}
+    while rows := tx.all(sql.notes_of_worker, after=after, **place):
+        digests += [digest for _, digest in rows]
+        after = rows[-1][0]
+    return digests
+
+
+def erase_texts(tx: Transaction, company: int, digests: Sequence[bytes]) -> int:
+    """Erases what stands behind digests, and returns how many texts were there. May run twice."""
+    return sum(tx.run(sql.erase_text, company=company, digest=digest) for digest in digests)
+
+
+def erase_names(tx: Transaction, company: int, subject: str) -> int:
+    """Erases every name under which a worker was recorded, and returns how many there were. May run twice."""
+    return tx.run(sql.erase_names, company=company, subject=subject)
 
 
 def personal_text(tx: Transaction, company: int, digest: bytes | None) -> str | None:

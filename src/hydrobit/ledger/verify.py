@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hydrobit.errors import LedgerBroken, StoreError
 from hydrobit.kit import canonical
 from hydrobit.ledger import store
-from hydrobit.ledger.entry import SEQ_BITS, entry_id
+from hydrobit.ledger.entry import SEQ_BITS, entry_id, text_digests
 from hydrobit.ledger.store import sql
 from hydrobit.ledger.walk import Walk
 from hydrobit.storage.engine import Row, Transaction
@@ -75,11 +75,24 @@ def verify_texts(tx: Transaction, company: int) -> None:
     row = tx.one(sql.entry_without_text, after=entry_id(company, 0), before=entry_id(company + 1, 0))
     if row is not None:
         raise LedgerBroken(f"company {company}: the text of seq {row[0]} is gone, or stands for someone else")
+    _verify_texts_in_facts(tx, company)
     after = b""
     while rows := tx.all(sql.personal_after, company=company, after=after, page=PAGE):
         for digest, salt, text in rows:
             if salt is None or text is None or canonical.salted_digest(salt, text) != digest:
                 raise LedgerBroken(f"company {company}: the text behind digest {digest.hex()} was changed")
+        after = rows[-1][0]
+
+
+def _verify_texts_in_facts(tx: Transaction, company: int) -> None:
+    """The digests in what describes a session stand for texts of nobody's name, as those of a note do."""
+    after, before = entry_id(company, 0), entry_id(company + 1, 0)
+    while rows := tx.all(sql.descriptions_after, after=after, before=before, page=PAGE):
+        for number, facts in rows:
+            for digest in text_digests(facts):
+                if tx.one(sql.text_of_nobody, company=company, digest=digest) is None:
+                    seq = number & (1 << SEQ_BITS) - 1
+                    raise LedgerBroken(f"company {company}: the text of seq {seq} is gone, or stands for someone else")
         after = rows[-1][0]
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from hydrobit.errors import LedgerBroken
 from hydrobit.kit import canonical
-from hydrobit.ledger.entry import FORMAT, GENESIS, Kind, entry_id
+from hydrobit.ledger.entry import FORMAT, GENESIS, Kind, entry_id, text_digests
 from hydrobit.ledger.store import sql
 from hydrobit.storage.engine import Row, Transaction
 
@@ -32,6 +32,7 @@ class Walk:
         self._tx, self._base = tx, entry_id(company, 0)
         self._open: dict[int, int] = {}
         self._expired: dict[int, int] = {}
+        self._opened: set[int] = set()
         self._rules: dict[int, Callable[[int, Row], None]] = {
             Kind.record: self._record,
             Kind.void: self._void,
@@ -40,6 +41,7 @@ class Walk:
             Kind.session_closed: self._session_closed,
             Kind.key_claimed: self._key_claimed,
             Kind.restored: self._restored,
+            Kind.session_described: self._session_described,
         }
 
     def take(self, row: Row) -> None:
@@ -80,6 +82,7 @@ class Walk:
         if row[_SESSION] != seq:
             raise self._broken(seq, "opens a session under another number")
         self._open[seq] = 0
+        self._opened.add(seq)
 
     def _session_changed(self, seq: int, row: Row) -> None:
         session_no = row[_SESSION]
@@ -97,6 +100,15 @@ class Walk:
             raise self._broken(seq, f"closes its session with {facts.get('units')} units; its records say {units}")
         if facts.get("reason") == "expired":
             self._expired[session_no] = units
+
+    def _session_described(self, seq: int, row: Row) -> None:
+        self._facts(seq, row)
+        try:
+            text_digests(row[_FACTS] or "{}")
+        except (TypeError, ValueError) as e:
+            raise self._broken(seq, f"has facts that cannot be read: {e}") from e
+        if row[_SESSION] not in self._opened or row[_UNITS]:
+            raise self._broken(seq, "describes no session")
 
     def _key_claimed(self, seq: int, row: Row) -> None:
         answered = self._answered(seq, row)

@@ -9,8 +9,10 @@ it could not be decoded: truncated, fake, or made to break a decoder.
 import resource
 import sys
 from io import BytesIO
+from typing import TYPE_CHECKING
 
-from PIL import Image, ImageOps
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 REFUSED = 3
 PIXELS_MAX = 50_000_000
@@ -28,6 +30,8 @@ class Unwanted(Exception):
 
 def encode_anew(content: bytes, wanted: str) -> bytes:
     """Raises Unwanted, or whatever a decoder raises for a broken picture."""
+    from PIL import Image, ImageOps  # a server reads REFUSED of this module, and needs no decoder for it
+
     Image.MAX_IMAGE_PIXELS = None  # the size is looked at here, before anything is unpacked
     with Image.open(BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as image:
         if image.format != wanted:
@@ -42,8 +46,10 @@ def encode_anew(content: bytes, wanted: str) -> bytes:
         return out.getvalue()
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def _on_white(image: "Image") -> "Image":
     """The colours alone: what was transparent is white, and no data about the picture comes along."""
+    from PIL import Image
+
     layer = image.convert("RGBA") if image.has_transparency_data else image.convert("RGB")
     plain = Image.new("RGB", image.size, "white")
     plain.paste(layer, mask=layer.getchannel("A") if layer.mode == "RGBA" else None)

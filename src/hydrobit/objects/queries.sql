@@ -11,6 +11,10 @@ update object set touched_at = :now where company = :company and digest = :diges
 -- name: name_object
 update object set names = names + 1 where company = :company and digest = :digest and dropped_at is null
 
+-- name: unname_object
+update object set names = names - 1, touched_at = :now
+where company = :company and digest = :digest and names > 0 and dropped_at is null
+
 -- name: drop_unnamed
 -- What was kept before an instant and is still named by nobody.
 update object set dropped_at = :now
@@ -21,3 +25,10 @@ select place from object where company = :company and dropped_at is not null ord
 
 -- name: forget_object
 delete from object where company = :company and place = :place and dropped_at is not null
+
+-- name: named_objects
+-- What rows name, in all companies: a backup must not lack it.
+select company, place from object
+where (company, place) > (:company, :place) and names > 0 and dropped_at is null
+order by company, place
+limit :page

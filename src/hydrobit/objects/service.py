@@ -31,9 +31,19 @@ def name(tx: Transaction, company: int, digest: str) -> None:
         raise StoreError(f"the object {digest} was swept before it was named")
 
 
+def unname(tx: Transaction, company: int, digest: str, now: int) -> None:
+    """Counts one row less that names the object; what nobody names is swept after a while."""
+    store.unname(tx, company, digest, now)
+
+
 def find(tx: Transaction, company: int, digest: str) -> StoredObject | None:
     """The object, unless it was dropped."""
     return store.by_digest(tx, company, digest)
+
+
+def named_after(tx: Transaction, after: tuple[int, str], page: int) -> list[tuple[int, str]]:
+    """A page of the objects that rows name, in all companies, for a backup."""
+    return store.named_after(tx, after, page)
 
 
 async def sweep(context: Context) -> int:

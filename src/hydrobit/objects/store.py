@@ -42,6 +42,10 @@ def name(tx: Transaction, company: int, digest: str) -> bool:
     return tx.run(sql.name_object, company=company, digest=digest) == 1
 
 
+def unname(tx: Transaction, company: int, digest: str, now: int) -> None:
+    tx.run(sql.unname_object, company=company, digest=digest, now=now)
+
+
 def drop_unnamed(tx: Transaction, company: int, before: int, now: int) -> int:
     return tx.run(sql.drop_unnamed, company=company, before=before, now=now)
 
@@ -53,3 +57,9 @@ def dropped(tx: Transaction, company: int) -> list[str]:
 
 def forget(tx: Transaction, company: int, place: str) -> None:
     tx.run(sql.forget_object, company=company, place=place)
+
+
+def named_after(tx: Transaction, after: tuple[int, str], page: int) -> list[tuple[int, str]]:
+    """A page of what rows name in all companies, after one of them, as (company, place)."""
+    company, place = after
+    return [(row[0], row[1]) for row in tx.all(sql.named_objects, company=company, place=place, page=page)]

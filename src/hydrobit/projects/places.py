@@ -48,13 +48,23 @@ class PlaceIndex:
 
     def place(self, longitude: float, latitude: float) -> Place:
         """The first place that covers the point, in the order sectors, projects, each from small to large."""
+        return next(iter(self._covering(longitude, latitude, 1)), NOWHERE)
+
+    def covering(self, longitude: float, latitude: float) -> list[Place]:
+        """Every place that covers the point, in the same order."""
+        return self._covering(longitude, latitude, len(self._places))
+
+    def _covering(self, longitude: float, latitude: float, most: int) -> list[Place]:
         point = self._point(longitude, latitude)
+        covering: list[Place] = []
         with self._lock:
             found: list[int] = self._tree.query(point).tolist()
             for number in sorted(found):
                 if self._areas[number].covers(point):
-                    return self._places[number]
-        return NOWHERE
+                    covering.append(self._places[number])
+                    if len(covering) == most:
+                        break
+        return covering
 
 
 class Places:
@@ -72,10 +82,17 @@ class Places:
 
     def locate(self, tx: Transaction, company: int, longitude: float, latitude: float) -> Place:
         """Where a point lies, in degrees WGS 84. It reads only, and may run in any thread and again."""
+        index = self._index_of(tx, company)
+        return NOWHERE if index is None else index.place(longitude, latitude)
+
+    def covering(self, tx: Transaction, company: int, longitude: float, latitude: float) -> list[Place]:
+        """Every place that a point lies in, the first as `locate` tells it."""
+        index = self._index_of(tx, company)
+        return [] if index is None else index.covering(longitude, latitude)
+
+    def _index_of(self, tx: Transaction, company: int) -> PlaceIndex | None:
         stamp = store.places_stamp(tx, company)
-        if stamp is None:
-            return NOWHERE
-        return self._index(tx, company, stamp).place(longitude, latitude)
+        return None if stamp is None else self._index(tx, company, stamp)
 
     def _index(self, tx: Transaction, company: int, stamp: bytes) -> PlaceIndex:
         with self._lock:
@@ -108,6 +125,11 @@ def locate(tx: Transaction, company: int, longitude: float, latitude: float) -> 
     A point on a boundary is inside; the smallest sector that covers it wins, and where none does the smallest project.
     """
     return _PLACES.locate(tx, company, longitude, latitude)
+
+
+def covering(tx: Transaction, company: int, longitude: float, latitude: float) -> list[Place]:
+    """Every place that a point lies in: sectors, then projects, each from small to large."""
+    return _PLACES.covering(tx, company, longitude, latitude)
 
 
 def _size(area_and_place: tuple[Any, Place]) -> tuple[float, str]:

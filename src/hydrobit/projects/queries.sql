@@ -15,6 +15,16 @@ from project where company = :company and disabled_at is null
 order by project_id
 limit :most
 
+-- name: projects_even_if_disabled
+select project_id, name, timezone, sampling_unit, price, bonus_type, bonus_value, bonus_note, max_duration_hours,
+    boundary, disabled_at is not null
+from project where company = :company
+order by project_id
+limit :most
+
+-- name: first_zone
+select timezone from project where company = :company and disabled_at is null order by project_id limit 1
+
 -- name: add_project
 insert into project (
     company, project_id, name, timezone, sampling_unit, price, bonus_type, bonus_value, bonus_note,
@@ -43,6 +53,25 @@ from sector where company = :company and sector_id = :sector_id
 -- name: sectors_of_project
 select sector_id, project_id, name, crop, variety, boundary, 0
 from sector where company = :company and project_id = :project_id and disabled_at is null
+order by sector_id
+limit :most
+
+-- name: named_sectors
+-- Disabled ones too: what was done there still names them.
+select sector_id, project_id, name, crop, variety
+from sector where company = :company
+order by sector_id
+limit :most
+
+-- name: named_projects
+select project_id, name, timezone, disabled_at is not null
+from project where company = :company
+order by project_id
+limit :most
+
+-- name: sectors_even_if_disabled
+select sector_id, project_id, name, crop, variety, boundary, disabled_at is not null
+from sector where company = :company and project_id = :project_id
 order by sector_id
 limit :most
 

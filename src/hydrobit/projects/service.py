@@ -13,7 +13,7 @@ from hydrobit.audit import service as audit
 from hydrobit.errors import Code, Refused
 from hydrobit.ledger import store as ledger
 from hydrobit.projects import store
-from hydrobit.projects.store import PROJECTS_MAX, SECTORS_MAX, Project, Sector
+from hydrobit.projects.store import PROJECTS_MAX, SECTORS_MAX, NamedProject, NamedSector, Project, Sector
 from hydrobit.storage.engine import Transaction
 
 STAMP_BYTES = 16
@@ -46,6 +46,19 @@ def require_sector(tx: Transaction, company: int, project_id: str, sector_id: st
     return found
 
 
+def find_sector(tx: Transaction, company: int, sector_id: str) -> Sector:
+    """The sector in use, of whichever project in use. Raises Refused, sector_not_found."""
+    found = store.sector_even_if_disabled(tx, company, sector_id)
+    if found is None or found.disabled or store.project(tx, company, found.project_id) is None:
+        raise Refused(Code.sector_not_found, f"There is no sector {sector_id}.", field="sectorId")
+    return found
+
+
+def first_zone(tx: Transaction, company: int) -> str | None:
+    """The zone of the company's first project by id; None where it has none in use."""
+    return store.first_zone(tx, company)
+
+
 def list_projects(tx: Transaction, company: int) -> list[tuple[Project, list[Sector]]]:
     """Every project in use with its sectors, by id."""
     return [(project, store.sectors(tx, company, project.project_id)) for project in store.projects(tx, company)]
@@ -55,6 +68,31 @@ def list_sectors(tx: Transaction, company: int, project_id: str) -> list[Sector]
     """The sectors in use of a project, by id. Raises Refused, project_not_found."""
     require(tx, company, project_id)
     return store.sectors(tx, company, project_id)
+
+
+def named_projects(tx: Transaction, company: int) -> dict[str, NamedProject]:
+    """Every project by id, in the order of ids; disabled ones too, for what happened there."""
+    return {project.project_id: project for project in store.named_projects(tx, company)}
+
+
+def named_sectors(tx: Transaction, company: int) -> dict[str, NamedSector]:
+    """Every sector by id, in the order of ids; disabled ones too, for what happened there."""
+    return {sector.sector_id: sector for sector in store.named_sectors(tx, company)}
+
+
+def every_project(tx: Transaction, company: int) -> list[Project]:
+    """The projects of a company by id, disabled ones too; for the operator."""
+    return store.projects_even_if_disabled(tx, company)
+
+
+def every_sector(tx: Transaction, company: int, project_id: str) -> list[Sector]:
+    """The sectors of a project by id, disabled ones and those of a disabled project too; for the operator.
+
+    Raises Refused, project_not_found.
+    """
+    if store.project_even_if_disabled(tx, company, project_id) is None:
+        raise _no_project(project_id)
+    return store.sectors_even_if_disabled(tx, company, project_id)
 
 
 def add_project(tx: Transaction, author: Author, project: Project) -> tuple[Project, bool]:

@@ -51,6 +51,25 @@ class Sector(msgspec.Struct, frozen=True):
     disabled: bool = False
 
 
+class NamedProject(msgspec.Struct, frozen=True):
+    """A project as what happened there names it."""
+
+    project_id: str
+    name: str
+    timezone: str
+    disabled: bool
+
+
+class NamedSector(msgspec.Struct, frozen=True):
+    """A sector as what happened there names it."""
+
+    sector_id: str
+    project_id: str
+    name: str
+    crop: str | None
+    variety: str | None
+
+
 def bonus_of(*columns: Any) -> Bonus | None:
     """A bonus from its three columns; where all of them are null there is none."""
     return None if columns == (None, None, None) else Bonus(*columns)
@@ -77,6 +96,15 @@ def projects(tx: Transaction, company: int) -> list[Project]:
     return [_project(row) for row in tx.all(sql.projects, company=company, most=PROJECTS_MAX)]
 
 
+def projects_even_if_disabled(tx: Transaction, company: int) -> list[Project]:
+    return [_project(row) for row in tx.all(sql.projects_even_if_disabled, company=company, most=PROJECTS_MAX)]
+
+
+def first_zone(tx: Transaction, company: int) -> str | None:
+    row = tx.one(sql.first_zone, company=company)
+    return None if row is None else row[0]
+
+
 def add_project(tx: Transaction, company: int, project: Project, now: int) -> None:
     """Raises Duplicate when the id is taken."""
     tx.run(sql.add_project, company=company, now=now, **_columns_of_project(project))
@@ -99,6 +127,22 @@ def sector_even_if_disabled(tx: Transaction, company: int, sector_id: str) -> Se
 def sectors(tx: Transaction, company: int, project_id: str) -> list[Sector]:
     """Those in use of a project, by id."""
     found = tx.all(sql.sectors_of_project, company=company, project_id=project_id, most=SECTORS_MAX)
+    return [_sector(row) for row in found]
+
+
+def named_sectors(tx: Transaction, company: int) -> list[NamedSector]:
+    """Disabled ones too, by id."""
+    return [NamedSector(*row) for row in tx.all(sql.named_sectors, company=company, most=SECTORS_MAX)]
+
+
+def named_projects(tx: Transaction, company: int) -> list[NamedProject]:
+    """Disabled ones too, by id."""
+    found = tx.all(sql.named_projects, company=company, most=PROJECTS_MAX)
+    return [NamedProject(identity, name, zone, bool(disabled)) for identity, name, zone, disabled in found]
+
+
+def sectors_even_if_disabled(tx: Transaction, company: int, project_id: str) -> list[Sector]:
+    found = tx.all(sql.sectors_even_if_disabled, company=company, project_id=project_id, most=SECTORS_MAX)
     return [_sector(row) for row in found]
 
 

@@ -56,8 +56,11 @@ _SCHEMES = {
 TAGS = {
     "Projects": "Projects (ranches) and their sectors (lots): reading them, and setting them up.",
     "Workers": "The crew.",
+    "Forms": "Forms to fill in: fetching and handing in, and for admins versions, tasks and what was handed in.",
     "Administration": "Running a company: its users, its keys, and who changed what. For admins.",
     "Production Sessions": "Opening, reading, changing, extending and closing a day's work in one sector.",
+    "Phytosanitary": "Crop health: pests and diseases, as figures and as single observations.",
+    "Harvest": "Sessions of a span of days with each worker's share, for outside systems.",
     "Production Records": "Counting units per worker inside an open session, and undoing counts.",
 }
 

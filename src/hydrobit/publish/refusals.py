@@ -71,6 +71,8 @@ def codes(operation: Operation) -> tuple[Code, ...]:
         possible.add(Code.missing_field)
     if any(parameter.place == "path" for parameter in operation.parameters):
         possible.add(Code.unknown_path)  # an id with a slash in it leads nowhere
+    if operation.caller_in is not None:
+        names.add("auth0Id")
     if "auth0Id" in names:
         possible |= {Code.caller_mismatch, Code.missing_field}
     if "companyId" in names:

@@ -12,12 +12,13 @@ from hydrobit.kit import canonical
 from hydrobit.kit.amounts import write_amount
 from hydrobit.kit.ids import WORKER_ID_LENGTH as STORED_WORKER_ID_LENGTH
 from hydrobit.kit.instants import write_instant
-from hydrobit.operation import ANYONE, WRITERS, Call, Context, Http, Operation, Parameter, Repeat, Reply, Source
-from hydrobit.records import reading, service
+from hydrobit.operation import ANYONE, WRITERS, Call, Context, Http, Operation, Parameter, Repeat, Reply, Scope, Source
+from hydrobit.records import explain, reading, service, showing
 from hydrobit.records.batch import Outcome, Recorded
 from hydrobit.records.reading import RecordDraft, VoidDraft
 from hydrobit.wire import fields
 from hydrobit.wire.body import Body
+from hydrobit.wire.explained import ExplainedDayEnvelope
 from hydrobit.wire.records import (
     BulkInput,
     BulkOutcome,
@@ -113,12 +114,20 @@ async def check_key(context: Context, call: Call) -> Reply:
     return Reply(200 if used else 404, None)
 
 
+async def explain_worker_day(context: Context, call: Call) -> Reply:
+    after, length = call.query.get("after"), call.query.get("limit", 100)
+    place = explain.START if after is None else explain.read_place(after)
+    worker, day = call.path["worker"], explain.read_day(call.path["day"])
+    found = await context.engine.read(explain.explain_day, call.caller.company, worker, day, place, length)
+    return Reply(200, ExplainedDayEnvelope(data=showing.explained(found, call.now)))
+
+
 async def _with_business_ids(context: Context, drafts: list[RecordDraft]) -> list[RecordDraft]:
     """The drafts with the business id wherever a worker's stored id was sent (contract, "Reading a request")."""
     stored_ids = frozenset(draft.worker_id for draft in drafts if is_stored_id(draft.worker_id))
     if not stored_ids:
         return drafts
-    found = await context.engine.read(to_business_ids, drafts[0].company, stored_ids)
+    found = await context.engine.look_up(to_business_ids, drafts[0].company, stored_ids)
     return [
         msgspec.structs.replace(draft, worker_id=found[draft.worker_id]) if draft.worker_id in found else draft
         for draft in drafts
@@ -381,5 +390,49 @@ OPERATIONS = (
                 "data": {"payloadPreview": {"recordId": "rec_void_9876543210", "voidOf": "rec_1234567890abcdef"}},
             }
         },
+    ),
+    Operation(
+        name="explainWorkerDay",
+        tag=TAG,
+        summary="Explain a worker's total of a day",
+        description=(
+            "Every record, void and held count behind a worker's sum of a local day, in the order in which the work "
+            "was recorded, with time, road, device and sender, and the sum up to each line. The worker need not be "
+            "registered. The sums are those of the whole day, whatever the page."
+        ),
+        http=Http("GET", "/api/control/production/workers/{worker}/days/{day}", {200: "Sums, and one page of lines."}),
+        handler=explain_worker_day,
+        answer=ExplainedDayEnvelope,
+        roles=ANYONE,
+        scope=Scope.read_production,
+        repeat=Repeat.reads,
+        errors=(Code.worker_not_found,),
+        parameters=(
+            Parameter("worker", "path", True, "JS0315", "Business id such as `JS0315`, or stored id."),
+            Parameter(
+                "day",
+                "path",
+                True,
+                "2025-10-19",
+                "The local day of the sessions.",
+                {"type": "string", "format": "date"},
+            ),
+            Parameter(
+                "after",
+                "query",
+                False,
+                "1760884200000-0-17",
+                "`next` of the page before.",
+                {"type": "string", "pattern": explain.PLACE_PATTERN},
+            ),
+            Parameter(
+                "limit",
+                "query",
+                False,
+                100,
+                "Page size.",
+                {"type": "integer", "minimum": 1, "maximum": explain.PAGE_MAX, "default": 100},
+            ),
+        ),
     ),
 )

@@ -9,7 +9,6 @@ from hydrobit.errors import Refused
 from hydrobit.kit import canonical
 from hydrobit.kit.amounts import MILLION
 from hydrobit.kit.instants import HOUR_MS
-from hydrobit.sessions.reading import clock_ahead
 from hydrobit.wire import fields
 from hydrobit.wire.records import UNITS_MAX, BulkRecordInput, RecordInput
 
@@ -75,7 +74,7 @@ def record(
     """The draft of one count. Raises Refused naming the field."""
     recorded_at = fields.instant(body.recordedAtUtc, "recordedAtUtc")
     if recorded_at > now + ahead_hours_max * HOUR_MS:
-        raise clock_ahead("recordedAtUtc", ahead_hours_max, now)
+        raise fields.clock_ahead("recordedAtUtc", ahead_hours_max, now)
     evidence = None if body.evidence is fields.NOTHING else _evidence(body.evidence)
     session_id = fields.session_id(body.sessionId)
     worker_id = fields.worker_id(body.workerId)

@@ -86,10 +86,60 @@ def insert_held(tx: Transaction, draft: RecordDraft, number: int, prefix: int, s
     )
 
 
+def erase_held(tx: Transaction, company: int, worker_id: str) -> int:
+    return tx.run(sql.erase_held, company=company, worker_id=worker_id)
+
+
 def held_after(tx: Transaction, company: int, held_number: int, company_id: str | None, page: int) -> list[HeldLine]:
     """A page of what is held, after the given place."""
     rows = tx.all(sql.held_after, company=company, held_number=held_number, company_id=company_id, page=page)
     return [HeldLine(*row) for row in rows]
+
+
+class HeldWhole(Held, frozen=True):
+    """All that is stored of a held count."""
+
+    worker_name: str
+    idempotency_key: str | None
+    received_at: int
+    sent_at: int | None
+    actor: str
+    source: int
+    device_id: str | None
+    device_seq: int | None
+    evidence: str | None
+
+
+def held_by_number(tx: Transaction, company: int, held_number: int) -> HeldWhole | None:
+    row = tx.one(sql.held_by_number, company=company, held_number=held_number)
+    return HeldWhole(*row) if row else None
+
+
+def lines_of_day(
+    tx: Transaction, company: int, day: str, worker_id: str, after: tuple[int, int, int], page: int
+) -> list[Row]:
+    """Places in a worker's day after the given one, as (recorded_at, is_held, number, running sum)."""
+    recorded_at, is_held, number = after
+    return tx.all(
+        sql.lines_of_day,
+        company=company,
+        day=day,
+        worker_id=worker_id,
+        recorded_at=recorded_at,
+        is_held=is_held,
+        number=number,
+        page=page,
+    )
+
+
+def movements_of_day(tx: Transaction, company: int, day: str, worker_id: str) -> list[Row]:
+    """(session_no, net, records, their units, voided records, their units) of each session with movements."""
+    return tx.all(sql.movements_of_day, company=company, day=day, worker_id=worker_id)
+
+
+def held_of_day(tx: Transaction, company: int, day: str, worker_id: str) -> list[Row]:
+    """(session_no, held counts, their units) of each session where something is held."""
+    return tx.all(sql.held_of_day, company=company, day=day, worker_id=worker_id)
 
 
 def refuses_unknown_workers(tx: Transaction, company: int) -> bool:

@@ -7,17 +7,29 @@ from hydrobit.job import Job
 from hydrobit.kit import canonical, instants
 from hydrobit.kit.amounts import write_amount
 from hydrobit.kit.instants import write_instant
-from hydrobit.ledger.entry import SYSTEM
 from hydrobit.ledger.read import WorkerSum
-from hydrobit.operation import ANYONE, WRITERS, Call, Context, Http, Operation, Parameter, Repeat, Reply
+from hydrobit.operation import (
+    ANYONE,
+    PAGING,
+    WRITERS,
+    Call,
+    Context,
+    Http,
+    Operation,
+    Parameter,
+    Repeat,
+    Reply,
+)
 from hydrobit.projects import reading as defaults
 from hydrobit.projects.store import Bonus as StoredBonus
 from hydrobit.sessions import reading, service
+from hydrobit.sessions.description import Quality
 from hydrobit.sessions.service import SessionView
 from hydrobit.wire import fields
 from hydrobit.wire.body import Body
 from hydrobit.wire.sessions import (
     Bonus,
+    QualityUnits,
     Session,
     SessionChange,
     SessionClose,
@@ -47,7 +59,7 @@ async def open_session(context: Context, call: Call) -> Reply:
 
 
 async def list_sessions(context: Context, call: Call) -> Reply:
-    page, page_size = call.query.get("page", 1), call.query.get("limit", 25)
+    page, page_size = call.page
     total, views = await context.engine.read(
         service.list_sessions, call.caller, _day(call), call.query.get("status"), call.now, page, page_size
     )
@@ -69,7 +81,7 @@ async def change_session(context: Context, call: Call) -> Reply:
         change,
         call.source,
         call.now,
-        context.random(canonical.SALT_BYTES),
+        _salts(context),
     )
     return Reply(200, SessionUpdatedEnvelope(data=SessionUpdated(updated=True), ignored=list(call.ignored) or UNSET))
 
@@ -94,9 +106,10 @@ async def close_session(context: Context, call: Call) -> Reply:
         call.caller,
         call.path["sessionId"],
         notes,
+        reading.description(call.body),
         call.source,
         call.now,
-        context.random(canonical.SALT_BYTES),
+        _salts(context),
     )
     closed_at = view.session.ended_at(call.now)
     assert closed_at is not None, "a close was written"
@@ -119,8 +132,14 @@ async def close_expired(context: Context) -> int:
     return written
 
 
+def _salts(context: Context) -> service.Salts:
+    of_notes, of_plate, of_driver = (context.random(canonical.SALT_BYTES) for _ in range(3))
+    return of_notes, of_plate, of_driver
+
+
 def _session(call: Call, view: SessionView) -> Session:
     session, closed_at = view.session, view.session.ended_at(call.now)
+    told = view.description
     is_open = closed_at is None
     return Session(
         sessionId=session.session_id,
@@ -143,10 +162,25 @@ def _session(call: Call, view: SessionView) -> Session:
         finalNotes=view.final_notes or UNSET,
         localId=session.local_id or UNSET,
         expiresAt=write_instant(session.expires_at),
-        closedBy=UNSET if is_open else session.closed_by or SYSTEM,
-        closedReason=UNSET if is_open else session.closed_reason or "expired",  # type: ignore[arg-type]
+        closedBy=UNSET if is_open else session.shown_closed_by,
+        closedReason=UNSET if is_open else session.shown_closed_reason,  # type: ignore[arg-type]
         heldCount=view.held_count,
         workers=UNSET if view.workers is None else _workers(view.workers),
+        harvestUnitId=told.unit_id or UNSET,
+        harvestLotCode=told.lot_code or UNSET,
+        license_plate=told.license_plate or UNSET,
+        driver_name=told.driver_name or UNSET,
+        qualityBreakdown=UNSET if told.qualities is None else list(map(_quality, told.qualities)),
+        qualityBreakdownAt=UNSET if told.qualities_at is None else write_instant(told.qualities_at),
+    )
+
+
+def _quality(quality: Quality) -> QualityUnits:
+    return QualityUnits(
+        qualityId=quality.quality_id,
+        qualityName=quality.name,
+        units=write_amount(quality.units),
+        workerId=quality.worker_id or UNSET,
     )
 
 
@@ -260,17 +294,7 @@ OPERATIONS = (
                 "Keep only this status.",
                 {"type": "string", "enum": ["open", "closed"]},
             ),
-            Parameter(
-                "page", "query", False, 1, "Page number, from 1.", {"type": "integer", "minimum": 1, "default": 1}
-            ),
-            Parameter(
-                "limit",
-                "query",
-                False,
-                25,
-                "Page size.",
-                {"type": "integer", "minimum": 1, "maximum": 100, "default": 25},
-            ),
+            *PAGING,
         ),
     ),
     Operation(
@@ -292,7 +316,8 @@ OPERATIONS = (
         summary="Change a session's details",
         description=(
             "Changes unit, price, bonus or notes. Owner only, and only while the session is open. A changed price "
-            "values the whole session; every change is kept."
+            "values the whole session; every change is kept. What describes the harvest (harvestUnitId, "
+            "harvestLotCode, license_plate, driver_name, qualityBreakdown) may be sent after the close, too."
         ),
         http=Http("PATCH", PATH + "/{sessionId}", {200: "Changed."}),
         handler=change_session,
@@ -309,7 +334,7 @@ OPERATIONS = (
         summary="Close a session",
         description=(
             "Ends an open session and answers with its totals; owner only. Once it is answered, nothing more enters "
-            "the session. After an expiry it answers with the totals too."
+            "the session. After an expiry it answers with the totals too. What describes the harvest may come along."
         ),
         http=Http("POST", PATH + "/{sessionId}/close", {200: "Closed."}, body_required=False),
         handler=close_session,

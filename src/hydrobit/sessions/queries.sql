@@ -47,6 +47,19 @@ where company = :company and opened_by = :user_id and (cast(:day as text) is nul
         or case when closed_at is null and expires_at > :now then 'open' else 'closed' end = :status
     )
 
+-- name: sessions_of_days
+-- The next ones of a span of days, by day and number.
+select company, session_no, session_id, local_id, project_id, sector_id, sector_name, timezone, day, opened_at,
+    opened_received_at, opened_by, max_duration_hours, expires_at, note_digest, closed_at, closed_by, closed_reason,
+    closed_seq, final_note_digest
+from session
+where company = :company and day >= :first_day and day <= :last_day
+    and (day > :after_day or session_no > :after_no)
+    and (cast(:project_id as text) is null or project_id = :project_id)
+    and (cast(:sector_id as text) is null or sector_id = :sector_id)
+order by day, session_no
+limit :most
+
 -- name: company_with_expired
 select company from session where closed_at is null and expires_at <= :now order by company limit 1
 
@@ -100,13 +113,14 @@ from session where company = :company and session_id = :session_id
 
 -- name: standings
 -- The same of many at once, with session and user before it; `named` is a JSON list of such pairs.
+-- Said as a cross join, each pair looks for its session by the index; else SQLite goes through all that a company has.
 select json_extract(p.value, '$[0]'), json_extract(p.value, '$[1]'), s.session_no, s.closed_at, s.expires_at, exists (
     select 1 from session_writer as w
     where w.company = s.company and w.session_no = s.session_no and w.user_id = json_extract(p.value, '$[1]')
         and w.from_at <= :now and (w.until_at is null or w.until_at > :now)
 ), exists (select 1 from held as h where h.company = s.company and h.session_no = s.session_no)
 from json_each(:named) as p
-join session as s on s.session_id = json_extract(p.value, '$[0]')
+cross join session as s on s.session_id = json_extract(p.value, '$[0]')
 where s.company = :company
 order by s.session_no
 limit 100000
@@ -148,6 +162,23 @@ select seq, sampling_unit, price, bonus_type, bonus_value, bonus_note, set_by, s
 from session_terms where company = :company and session_no = :session_no
 order by seq limit 100000000
 
+-- name: description
+select unit_id, lot_code, plate_digest, driver_digest, qualities, qualities_at
+from session_description where company = :company and session_no = :session_no
+
+-- name: add_description
+insert into session_description (
+    company, session_no, unit_id, lot_code, plate_digest, driver_digest, qualities, qualities_at
+) values (
+    :company, :session_no, :unit_id, :lot_code, :plate_digest, :driver_digest, :qualities, :qualities_at
+)
+
+-- name: change_description
+update session_description
+set unit_id = :unit_id, lot_code = :lot_code, plate_digest = :plate_digest, driver_digest = :driver_digest,
+    qualities = :qualities, qualities_at = :qualities_at
+where company = :company and session_no = :session_no
+
 -- name: writers
 select user_id, from_at, until_at from session_writer
 where company = :company and session_no = :session_no
@@ -157,11 +188,14 @@ order by user_id, from_at limit 100000000
 select session_no from session where company = :company order by session_no limit 100000000
 
 -- name: without_session
--- Terms or a writer of a session that does not exist.
+-- Terms, a writer or a description of a session that does not exist.
 select session_no from session_terms
 where company = :company and session_no not in (select session_no from session where company = :company)
 union
 select session_no from session_writer
+where company = :company and session_no not in (select session_no from session where company = :company)
+union
+select session_no from session_description
 where company = :company and session_no not in (select session_no from session where company = :company)
 order by session_no limit 1
 

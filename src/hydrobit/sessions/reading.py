@@ -3,11 +3,20 @@
 import msgspec
 
 from hydrobit.errors import Code, Refused
-from hydrobit.kit.instants import HOUR_MS, write_instant
+from hydrobit.kit.instants import HOUR_MS
 from hydrobit.projects import reading as defaults
 from hydrobit.projects.store import Bonus
+from hydrobit.sessions.description import NOTHING, Description, Quality
 from hydrobit.wire import fields
-from hydrobit.wire.sessions import UNIT_LENGTH_MAX, Session, SessionChange, SessionInput
+from hydrobit.wire.sessions import (
+    QUALITY_UNITS_MAX,
+    UNIT_LENGTH_MAX,
+    QualityInput,
+    Session,
+    SessionChange,
+    SessionClose,
+    SessionInput,
+)
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -32,13 +41,19 @@ class Change(msgspec.Struct, frozen=True):
     price: int | None
     bonus: Bonus | None
     notes: str | None
+    description: Description
+
+    @property
+    def needs_open(self) -> bool:
+        """Whether it changes what is fixed by the close."""
+        return (self.sampling_unit, self.price, self.bonus, self.notes) != (None, None, None, None)
 
 
 def opening(body: SessionInput, now: int, ahead_hours_max: int) -> Opening:
     """Raises Refused naming the field."""
     opened_at = fields.instant(body.openedAt, "openedAt")
     if opened_at > now + ahead_hours_max * HOUR_MS:
-        raise clock_ahead("openedAt", ahead_hours_max, now)
+        raise fields.clock_ahead("openedAt", ahead_hours_max, now)
     return Opening(
         project_id=fields.text(body.projectId, "projectId"),
         sector_id=fields.text(body.sectorId, "sectorId"),
@@ -67,17 +82,39 @@ def change(body: SessionChange, ignored: tuple[str, ...]) -> Change:
         price=defaults.price(body.pricePerUnit),
         bonus=defaults.bonus(body.bonus),
         notes=fields.optional_text(body.notes, "notes", fields.NOTE_LENGTH_MAX),
+        description=description(body),
     )
-    if wanted == Change(None, None, None, None):
-        raise Refused(Code.nothing_to_change, "Send samplingUnit, pricePerUnit, bonus or notes.")
+    if not wanted.needs_open and wanted.description == NOTHING:
+        raise Refused(
+            Code.nothing_to_change,
+            "Send samplingUnit, pricePerUnit, bonus, notes, harvestUnitId, harvestLotCode, license_plate, driver_name "
+            "or qualityBreakdown.",
+        )
     return wanted
 
 
-def clock_ahead(field: str, ahead_hours_max: int, now: int) -> Refused:
-    """The refusal of an instant that the server's clock will not reach for hours."""
-    return Refused(
-        Code.clock_ahead,
-        f"{field} lies more than {ahead_hours_max} hours ahead of the server's clock.",
-        field=field,
-        serverTime=write_instant(now),
+def description(body: SessionChange | SessionClose) -> Description:
+    """What is told of the harvest. Raises Refused naming the field."""
+    return Description(
+        unit_id=fields.optional_text(body.harvestUnitId, "harvestUnitId"),
+        lot_code=fields.optional_text(body.harvestLotCode, "harvestLotCode"),
+        license_plate=fields.optional_text(body.license_plate, "license_plate"),
+        driver_name=fields.optional_text(body.driver_name, "driver_name"),
+        qualities=None if body.qualityBreakdown is None else _qualities(body.qualityBreakdown),
     )
+
+
+def _qualities(sent: list[QualityInput]) -> tuple[Quality, ...]:
+    found: dict[tuple[str, str | None], Quality] = {}
+    for place, each in enumerate(sent):
+        name = f"qualityBreakdown[{place}]"
+        quality = Quality(
+            fields.text(each.qualityId, f"{name}.qualityId"),
+            fields.text(each.qualityName, f"{name}.qualityName"),
+            fields.amount(each.units, f"{name}.units", 0, QUALITY_UNITS_MAX),
+            None if each.workerId is None else fields.worker_id(each.workerId),
+        )
+        if (quality.quality_id, quality.worker_id) in found:
+            raise fields.invalid(f"{name}.qualityId", f"{quality.quality_id} stands twice for the same worker")
+        found[quality.quality_id, quality.worker_id] = quality
+    return tuple(found.values())

@@ -16,10 +16,14 @@ from hydrobit.ledger.entry import SYSTEM, Head, Kind, Source
 from hydrobit.operation import Caller
 from hydrobit.projects import service as projects
 from hydrobit.projects.store import Project
-from hydrobit.sessions import store
+from hydrobit.sessions import description, store
+from hydrobit.sessions.description import Description
 from hydrobit.sessions.reading import Change, Opening
 from hydrobit.sessions.store import Session, Terms
 from hydrobit.storage.engine import Transaction
+
+Salts = tuple[bytes, bytes, bytes]
+"""One for each text that a change may bring: notes, plate, driver."""
 
 
 class SessionView(msgspec.Struct, frozen=True):
@@ -32,6 +36,7 @@ class SessionView(msgspec.Struct, frozen=True):
     held_count: int
     workers: tuple[sums.WorkerSum, ...] | None
     total: int
+    description: Description
 
 
 def open_session(
@@ -82,13 +87,38 @@ def list_sessions(
     return total, [view(tx, session) for session in found]
 
 
+def of_days(
+    tx: Transaction,
+    company: int,
+    first_day: str,
+    last_day: str,
+    project_id: str | None,
+    sector_id: str | None,
+    after: tuple[str, int],
+    most: int,
+) -> list[Session]:
+    """A page of the company's sessions of a span of local days, by day and number, whoever opened them."""
+    return store.of_days(tx, company, first_day, last_day, project_id, sector_id, after, most)
+
+
 def change_session(
-    tx: Transaction, caller: Caller, session_id: str, change: Change, source: int, now: int, salt: bytes
+    tx: Transaction, caller: Caller, session_id: str, change: Change, source: int, now: int, salts: Salts
 ) -> None:
-    """Appends new terms and notes. Raises Refused: session_not_found, not_owner, session_closed."""
+    """Appends new terms and notes, and what describes the harvest, which a closed session takes too.
+
+    Raises Refused: session_not_found, not_owner, session_closed.
+    """
     head = ledger.lock_head(tx, caller.company)
     session = _owned(tx, caller, session_id)
-    require_open(session, now)
+    if change.needs_open:
+        require_open(session, now)
+        _change_terms(tx, head, session, caller, change, source, now, salts[0])
+    _describe(tx, head, session, caller, change.description, source, now, salts)
+
+
+def _change_terms(
+    tx: Transaction, head: Head, session: Session, caller: Caller, change: Change, source: int, now: int, salt: bytes
+) -> None:
     before = store.terms(tx, session)
     terms = Terms(
         sampling_unit=change.sampling_unit or before.sampling_unit,
@@ -102,6 +132,25 @@ def change_session(
         store.add_terms(tx, session, head.seq, terms, caller.user_id, now)
     if note is not None:
         store.set_note(tx, session, note)
+
+
+def _describe(
+    tx: Transaction,
+    head: Head,
+    session: Session,
+    caller: Caller,
+    wanted: Description,
+    source: int,
+    now: int,
+    salts: Salts,
+) -> None:
+    """Appends what is new of a harvest's description; nothing where it is described so already."""
+    facts = description.new_facts(tx, session, wanted, salts[1:])
+    if not facts:
+        return
+    _write(tx, head, session, Kind.session_described, caller.user_id, source, now, facts)
+    stored = store.description(tx, session.company, session.session_no)
+    store.set_description(tx, session, description.changed(stored, facts, now))
 
 
 def extend_session(tx: Transaction, caller: Caller, session_id: str, hours: int, source: int, now: int) -> int:
@@ -133,9 +182,18 @@ def extend_session(tx: Transaction, caller: Caller, session_id: str, hours: int,
 
 
 def close_session(
-    tx: Transaction, caller: Caller, session_id: str, notes: str | None, source: int, now: int, salt: bytes
+    tx: Transaction,
+    caller: Caller,
+    session_id: str,
+    notes: str | None,
+    wanted: Description,
+    source: int,
+    now: int,
+    salts: Salts,
 ) -> SessionView:
     """Ends the session and returns its totals; after an expiry it returns the totals of then.
+
+    What describes the harvest is kept in both cases.
 
     Raises Refused: session_not_found, not_owner, session_closed.
     """
@@ -146,8 +204,9 @@ def close_session(
             write_expiry(tx, head, session, now)
     else:
         require_open(session, now)
-        note = ledger.add_personal(tx, caller.company, salt, notes) if notes else None
+        note = ledger.add_personal(tx, caller.company, salts[0], notes) if notes else None
         _close(tx, head, session, now, caller.user_id, "manual", source, now, note)
+    _describe(tx, head, session, caller, wanted, source, now, salts)
     return view(tx, _owned(tx, caller, session_id), with_workers=True)
 
 
@@ -168,9 +227,11 @@ def write_expiry(tx: Transaction, head: Head, session: Session, now: int) -> Non
     _close(tx, head, session, session.expires_at, SYSTEM, "expired", Source.system, now, None)
 
 
-def view(tx: Transaction, session: Session, *, with_workers: bool = False) -> SessionView:
-    """The session with its terms, texts and sums."""
-    workers = tuple(sums.session_sums(tx, session.company, session.session_no)) if with_workers else None
+def view(
+    tx: Transaction, session: Session, *, with_workers: bool = False, names: sums.Texts | None = None
+) -> SessionView:
+    """The session with its terms, texts and sums. Who views many hands over `names`, where those found are kept."""
+    workers = tuple(sums.session_sums(tx, session.company, session.session_no, names)) if with_workers else None
     return SessionView(
         session=session,
         terms=store.terms(tx, session),
@@ -178,8 +239,19 @@ def view(tx: Transaction, session: Session, *, with_workers: bool = False) -> Se
         final_notes=ledger.personal_text(tx, session.company, session.final_note_digest),
         held_count=store.held_count(tx, session.company, session.session_no),
         workers=workers,
-        total=sums.session_total(tx, session.company, session.session_no),
+        total=_total(tx, session) if workers is None else sum(worker.units for worker in workers),
+        description=description.read(tx, session.company, store.description(tx, session.company, session.session_no)),
     )
+
+
+def _total(tx: Transaction, session: Session) -> int:
+    """Net millionths of all movements. A close's entry holds what they came to, and nothing enters after it."""
+    if session.closed_seq is None:
+        return sums.session_total(tx, session.company, session.session_no)
+    close = ledger.by_seq(tx, session.company, session.closed_seq)
+    assert close is not None, "a close is written as an entry"
+    units: int = msgspec.json.decode(close.facts or "")["units"]
+    return units
 
 
 def require_open(session: Session, now: int) -> None:

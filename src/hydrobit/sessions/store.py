@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from hydrobit.ledger.entry import SYSTEM
 from hydrobit.projects.store import Bonus, bonus_columns, bonus_of
 from hydrobit.storage import queries
 from hydrobit.storage.engine import Row, Transaction
@@ -39,6 +40,16 @@ class Session(msgspec.Struct, frozen=True):
     closed_seq: int | None = None
     final_note_digest: bytes | None = None
 
+    @property
+    def shown_closed_by(self) -> str:
+        """Who closed it, of a session that is closed; the system where its time ran out."""
+        return self.closed_by or SYSTEM
+
+    @property
+    def shown_closed_reason(self) -> str:
+        """Why it is closed, of a session that is."""
+        return self.closed_reason or "expired"
+
     def ended_at(self, now: int) -> int | None:
         """The instant of its close, written or not; None while it is open."""
         return _ended_at(self.closed_at, self.expires_at, now)
@@ -71,6 +82,17 @@ class Terms(msgspec.Struct, frozen=True):
     sampling_unit: str
     price: int
     bonus: Bonus | None
+
+
+class Described(msgspec.Struct, frozen=True):
+    """What is told of a session's harvest, as stored: texts of persons as digests, qualities as canonical JSON."""
+
+    unit_id: str | None = None
+    lot_code: str | None = None
+    plate_digest: bytes | None = None
+    driver_digest: bytes | None = None
+    qualities: str | None = None
+    qualities_at: int | None = None
 
 
 class AgreedTerms(msgspec.Struct, frozen=True):
@@ -137,6 +159,31 @@ def of_user(
     total = tx.one(sql.count_sessions_of_user, **chosen)
     rows = tx.all(sql.sessions_of_user, **chosen, page_size=page_size, first=(page - 1) * page_size)
     return (total[0] if total else 0), [Session(*row) for row in rows]
+
+
+def of_days(
+    tx: Transaction,
+    company: int,
+    first_day: str,
+    last_day: str,
+    project_id: str | None,
+    sector_id: str | None,
+    after: tuple[str, int],
+    most: int,
+) -> list[Session]:
+    """Sessions of a span of days, by day and number, after the given day and number."""
+    rows = tx.all(
+        sql.sessions_of_days,
+        company=company,
+        first_day=max(first_day, after[0]),
+        last_day=last_day,
+        project_id=project_id,
+        sector_id=sector_id,
+        after_day=after[0],
+        after_no=after[1],
+        most=most,
+    )
+    return [Session(*row) for row in rows]
 
 
 def company_with_expired(tx: Transaction, now: int) -> int | None:
@@ -236,6 +283,18 @@ def number_without_session(tx: Transaction, company: int) -> int | None:
     """A number under which terms or writers stand, but no session."""
     row = tx.one(sql.without_session, company=company)
     return row[0] if row else None
+
+
+def description(tx: Transaction, company: int, session_no: int) -> Described:
+    """What is told of a session's harvest; all None where nothing was."""
+    row = tx.one(sql.description, company=company, session_no=session_no)
+    return Described(*row) if row else Described()
+
+
+def set_description(tx: Transaction, session: Session, described: Described) -> None:
+    values = {"company": session.company, "session_no": session.session_no, **msgspec.structs.asdict(described)}
+    if not tx.run(sql.change_description, **values):
+        tx.run(sql.add_description, **values)
 
 
 def held_count(tx: Transaction, company: int, session_no: int) -> int:

@@ -8,9 +8,9 @@ from hydrobit.errors import LedgerBroken
 from hydrobit.ledger import store as ledger
 from hydrobit.ledger.entry import Entry, Kind
 from hydrobit.projects.store import Bonus
-from hydrobit.sessions import store
+from hydrobit.sessions import description, store
 from hydrobit.sessions.service import closed_by
-from hydrobit.sessions.store import OPENER_WRITES_FROM, AgreedTerms, Session, Terms
+from hydrobit.sessions.store import OPENER_WRITES_FROM, AgreedTerms, Described, Session, Terms
 from hydrobit.storage.engine import Transaction
 
 PAGE = 1_000
@@ -29,7 +29,9 @@ def verify_sessions(tx: Transaction, company: int) -> int:
         raise LedgerBroken(f"company {company}: no entry opens the session with number {next(unopened, None)}")
     stray = store.number_without_session(tx, company)
     if stray is not None:
-        raise LedgerBroken(f"company {company}: terms or writers stand for session {stray}, which does not exist")
+        raise LedgerBroken(
+            f"company {company}: terms, writers or a description stand for session {stray}, which does not exist"
+        )
     return count
 
 
@@ -38,12 +40,14 @@ def _verify_session(tx: Transaction, company: int, session_no: int) -> None:
     if stored is None:
         raise LedgerBroken(f"company {company}: the session opened at seq {session_no} is gone")
     try:
-        rebuilt, terms = _rebuild(ledger.session_entries(tx, company, session_no))
+        rebuilt, terms, described = _rebuild(ledger.session_entries(tx, company, session_no))
     except (msgspec.DecodeError, KeyError, TypeError, ValueError) as e:
         raise LedgerBroken(f"company {company}: the entries of session {session_no} cannot be followed: {e}") from e
     differing = [name for name in Session.__struct_fields__ if getattr(stored, name) != getattr(rebuilt, name)]
     if store.all_terms(tx, company, session_no) != terms:
         differing.append("terms")
+    if store.description(tx, company, session_no) != described:
+        differing.append("description")
     if store.writers(tx, company, session_no) != [(rebuilt.opened_by, OPENER_WRITES_FROM, None)]:
         differing.append("writers")
     if differing:
@@ -53,19 +57,21 @@ def _verify_session(tx: Transaction, company: int, session_no: int) -> None:
         )
 
 
-def _rebuild(entries: list[Entry]) -> tuple[Session, list[AgreedTerms]]:
-    """A session and its terms as the entries say, whatever the tables hold."""
+def _rebuild(entries: list[Entry]) -> tuple[Session, list[AgreedTerms], Described]:
+    """A session, its terms and its description as the entries say, whatever the tables hold."""
     session, agreed = _opened(entries[0])
-    terms = [agreed]
+    terms, described = [agreed], Described()
     for entry in entries[1:]:
         facts = _facts(entry)
         if entry.kind == Kind.session_closed:
             session = _closed(session, entry, facts)
+        elif entry.kind == Kind.session_described:
+            described = description.changed(described, facts, entry.received_at)
         else:
             session = _changed(session, entry, facts)
             if "terms" in facts:
                 terms.append(_agreed(entry, facts["terms"]))
-    return session, terms
+    return session, terms, described
 
 
 def _opened(entry: Entry) -> tuple[Session, AgreedTerms]:

@@ -2,7 +2,8 @@
 
 import fcntl
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +19,10 @@ SIGNING_KEY = Path("keys") / "signing.pem"
 LINKS_KEY = Path("keys") / "links.key"
 OBJECTS = "objects"
 LOCK = "server.lock"
+
+OBJECTS_PAGE = 1_000
+NamedObjects = Callable[[Transaction, tuple[int, str], int], list[tuple[int, str]]]
+"""A page of the named objects after one of them, as (company, place)."""
 
 _STORE = Query(
     "store",
@@ -89,8 +94,18 @@ def mark_backup(tx: Transaction) -> None:
     tx.run(_MARK_BACKUP)
 
 
-def backup(store: SqliteStore, target: Path, key: Path | None = None) -> None:
-    """Copies a store, and the signing key that is named, while others write. Raises StoreError for a used target."""
+def backup(
+    store: SqliteStore, source: Path, target: Path, *, keys: Sequence[Path] = (), named: NamedObjects | None = None
+) -> list[str]:
+    """Copies a directory's store, its objects, and those of the named keys that are there, while others write.
+
+    `named` lists the objects of a local folder that the copy must not lack; None where they lie elsewhere. Returns the
+    places of those that the source itself lacks. Raises StoreError for a used target.
+
+    The database is copied before the objects. Bytes are kept before a row names them, and the sweep never takes what a
+    row names: what the copy names is there when its turn comes. The other way round, a photo that was added in between
+    would be named and missing. Until the last step the copy has another name, so half a backup is never taken for one.
+    """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise StoreError(f"{target} is not an empty directory; choose another one")
     prepare(target)
@@ -99,13 +114,65 @@ def backup(store: SqliteStore, target: Path, key: Path | None = None) -> None:
     copy = SqliteStore(unfinished, busy_ms_max=1_000, checkpoints=True)
     try:
         copy.write(mark_backup)
+        missing = _take_objects(copy, source / OBJECTS, target / OBJECTS, named) if named is not None else []
     finally:
         copy.close()
-    if key is not None:
+    if keys:
         (target / SIGNING_KEY.parent).mkdir(mode=0o700)
-        descriptor = os.open(target / SIGNING_KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(key.read_bytes())
-            file.flush()
-            os.fsync(file.fileno())
+        for key in keys:
+            if key.exists():
+                _copy(key, target / SIGNING_KEY.parent / key.name)
+        sync_folder(target / SIGNING_KEY.parent)
     unfinished.rename(target / DATABASE)
+    sync_folder(target)
+    sync_folder(target.absolute().parent)
+    return missing
+
+
+def _take_objects(copy: SqliteStore, source: Path, target: Path, named: NamedObjects) -> list[str]:
+    """Brings every object that the copy names, and returns the places of those that are not there."""
+    missing, folders, after = [], {target}, (0, "")
+    target.mkdir(mode=0o700)
+    while page := copy.read(named, after, OBJECTS_PAGE):
+        for _, place in page:
+            file = target / place
+            try:
+                _take(source / place, file)
+            except FileNotFoundError:
+                missing.append(place)
+            folders.update(parent for parent in file.parents if parent.is_relative_to(target) and parent.exists())
+        after = page[-1]
+    for folder in folders:
+        sync_folder(folder)
+    return missing
+
+
+def _take(source: Path, target: Path) -> None:
+    """A second name for the same bytes where the disk allows it: a place is written once and never changed."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another disk, or one without such names
+        _copy(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """The same bytes in a file of its owner alone, on the disk when it returns."""
+    with (
+        open(source, "rb") as bytes_of,
+        open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
+    ):
+        shutil.copyfileobj(bytes_of, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Makes the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -51,6 +51,10 @@ class Store(Protocol):
 
     def read(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T: ...
 
+    def overwrite_erased(self) -> None:
+        """From now on what a write takes away is overwritten, where the store keeps its own file."""
+        ...
+
     def fault(self) -> str | None:
         """What is wrong with the store's own files, as far as the store can say; None when it knows of nothing."""
         ...
@@ -62,6 +66,10 @@ class Engine(Protocol):
     """Runs units with what follows them. `read` sees one consistent state; `write` is durable before it returns."""
 
     async def read(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T: ...
+
+    async def look_up(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
+        """A read of few rows that everybody waits for, such as who calls: it never stands behind long reads."""
+        ...
 
     async def write(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         """Raises what the unit raises, StoreBusy when another process holds the store too long."""

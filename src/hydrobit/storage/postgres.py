@@ -230,6 +230,9 @@ class PostgresStore:
         """Runs the unit on one consistent state."""
         return self.run(_READ, unit, args, time.monotonic() + self._limits.away_s_max)
 
+    def overwrite_erased(self) -> None:
+        """The server looks after its own files: what was taken away is in them until it is vacuumed."""
+
     def fault(self) -> str | None:
         """The server looks after its own files: data checksums, and pg_amcheck for indexes."""
         return None
@@ -323,6 +326,7 @@ class PostgresEngine:
         self._limits = limits
         self._writers = _Threads(url, limits, writer_connections, "hydrobit-writer")
         self._readers = _Threads(url, limits, reader_connections, "hydrobit-reader")
+        self._looker = _Threads(url, limits, 1, "hydrobit-look-up")
         self._stops_at: float | None = None
 
     async def write(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
@@ -330,6 +334,9 @@ class PostgresEngine:
 
     async def read(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         return await self._run(self._readers, _READ, unit, args)
+
+    async def look_up(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
+        return await self._run(self._looker, _READ, unit, args)
 
     def end_within(self, seconds: float) -> None:
         """Units no longer wait for the database past then, so that a stop has an end."""
@@ -339,6 +346,7 @@ class PostgresEngine:
         """Runs what is queued, then releases the connections."""
         await asyncio.to_thread(self._writers.stop)
         await asyncio.to_thread(self._readers.stop)
+        await asyncio.to_thread(self._looker.stop)
 
     async def _run(
         self, threads: "_Threads", begin: bytes, unit: Callable[[Transaction, *Ts], T], args: tuple[*Ts]

@@ -133,6 +133,10 @@ class SqliteStore:
         """From now on a transaction waits so long for another process's lock."""
         self._connection.execute(f"pragma busy_timeout = {busy_ms}")
 
+    def overwrite_erased(self) -> None:
+        """From now on what a write takes away is overwritten in the file, and not only given free."""
+        self._connection.execute("pragma secure_delete = on")
+
     def copy_to(self, path: Path) -> None:
         """An online copy of the whole database, consistent while others write."""
         target = sqlite3.connect(path)
@@ -218,6 +222,7 @@ class SqliteEngine:
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(reader_connections, thread_name_prefix="hydrobit-reader")
+        self._looker = ThreadPoolExecutor(1, thread_name_prefix="hydrobit-look-up")
 
     async def write(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         loop = asyncio.get_running_loop()
@@ -228,6 +233,9 @@ class SqliteEngine:
     async def read(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_on_thread, unit, args)
 
+    async def look_up(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._looker, self._read_on_thread, unit, args)
+
     def end_within(self, seconds: float) -> None:
         """Units that have not begun by then no longer wait for another process's lock, so that a stop has an end."""
         self._ends_at = time.monotonic() + seconds
@@ -237,6 +245,7 @@ class SqliteEngine:
         self._writes.put(None)
         await asyncio.to_thread(self._writer.join)
         await asyncio.to_thread(self._readers.shutdown)
+        await asyncio.to_thread(self._looker.shutdown)
         for connection in self._opened:
             connection.close()
         self._store.close()

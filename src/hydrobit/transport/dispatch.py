@@ -3,6 +3,7 @@
 The order is the contract's: body size (done by the road), token, body shape, auth0Id, then the handler.
 """
 
+import asyncio
 import itertools
 import os
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from hydrobit.wire import envelope
 
 log = structlog.get_logger("hydrobit")
 
+DECODE_IN_THREAD_BYTES_MIN = 1_048_576
+"""A body that is larger is decoded beside the event loop."""
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -50,20 +53,39 @@ class Dispatcher:
         """
         try:
             reply = await self._handle(operation, token, path, query, body, source)
-        except Refused as refused:
-            reply = self.refuse(refused, request_id, operation.name)
-        except StoreError as e:
-            log.error("store failed", operation=operation.name, request_id=request_id, error=str(e))
-            away = Refused(Code.unavailable, "The store did not answer; send the same call again.")
-            reply = self.refuse(away, request_id, operation.name)
-        except Exception:
-            log.exception("operation failed", operation=operation.name, request_id=request_id)
-            fault = Refused(Code.internal, f"Something failed in the server; tell its operator {request_id}.")
-            reply = self.refuse(fault, request_id, operation.name)
+        except Exception as e:
+            reply = self._failed(e, operation, request_id)
+        self._tell(operation, request_id, reply)
+        return reply
+
+    async def turn_away(self, operation: Operation, request_id: str, token: str | Refused | None) -> Reply | None:
+        """The refusal of a caller who may not call at all; None when the call may go on to `answer`."""
+        try:
+            await self._admitted(operation, token, self._context.clock.now())
+        except Exception as e:
+            reply = self._failed(e, operation, request_id)
+        else:
+            return None
+        self._tell(operation, request_id, reply)
+        return reply
+
+    def _failed(self, error: Exception, operation: Operation, request_id: str) -> Reply:
+        """The reply that tells an error, which is logged where it is ours."""
+        match error:
+            case Refused():
+                refused = error
+            case StoreError():
+                log.error("store failed", operation=operation.name, request_id=request_id, error=str(error))
+                refused = Refused(Code.unavailable, "The store did not answer; send the same call again.")
+            case _:
+                log.error("operation failed", operation=operation.name, request_id=request_id, exc_info=error)
+                refused = Refused(Code.internal, f"Something failed in the server; tell its operator {request_id}.")
+        return self.refuse(refused, request_id, operation.name)
+
+    def _tell(self, operation: Operation, request_id: str, reply: Reply) -> None:
         self._metrics.count(operation.name, reply.status)
         if self._log_requests:
             log.info("request", operation=operation.name, request_id=request_id, status=reply.status)
-        return reply
 
     def refuse(self, refused: Refused, request_id: str, operation: str) -> Reply:
         """The reply that tells a refusal."""
@@ -82,6 +104,22 @@ class Dispatcher:
         source: Source,
     ) -> Reply:
         now = self._context.clock.now()
+        caller = await self._admitted(operation, token, now)
+        if isinstance(query, Refused):
+            raise query
+        values = _parameters(operation.parameters, query) if operation.parameters else _NOTHING
+        if len(body) < DECODE_IN_THREAD_BYTES_MIN:
+            shape, ignored = _body(operation, body)
+        else:
+            shape, ignored = await asyncio.to_thread(_body, operation, body)
+        speaking = shape if operation.caller_in is None else getattr(shape, operation.caller_in)
+        _same_caller(caller, speaking, values)
+        _same_company(caller, speaking, values)
+        call = Call(caller, shape, path, values, source, now, ignored)
+        return await operation.handler(self._context, call)
+
+    async def _admitted(self, operation: Operation, token: str | Refused | None, now: int) -> Caller:
+        """Who calls. Raises Refused for a token that does not count, and for a caller who may not call this row."""
         if token is None:
             raise Refused(Code.token_missing, "Send one header Authorization: Bearer <token>.")
         if isinstance(token, Refused):
@@ -89,14 +127,7 @@ class Dispatcher:
         caller = self._identity.known(token, now) or await self._identity.caller(token, now)
         if not operation.admits(caller):
             raise Refused(Code.role_forbidden, f"{_standing(caller)} may not call {operation.name}.")
-        if isinstance(query, Refused):
-            raise query
-        values = _parameters(operation.parameters, query) if operation.parameters else _NOTHING
-        shape, ignored = _body(operation, body)
-        _same_caller(caller, shape, values)
-        _same_company(caller, shape, values)
-        call = Call(caller, shape, path, values, source, now, ignored)
-        return await operation.handler(self._context, call)
+        return caller
 
 
 def _standing(caller: Caller) -> str:

@@ -1,7 +1,7 @@
 """Reading a body: JSON to a shape, with an error that names the field, and the names of fields that the shape lacks."""
 
 import re
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +14,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MISSING = re.compile(r"Object missing required field `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
 _WRONG = re.compile(r"Expected `([^`]+)`, got `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
 _names = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_elements = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _OTHER = re.compile(r"(.+?)(?: - at `\$\.?([^`]*)`)?")
 _WORDS = {"str": "a text", "int": "a whole number", "object": "an object", "array": "a list", "bool": "a boolean"}
 
@@ -29,10 +30,13 @@ class Body(Generic[T]):
         self._nested = {
             field.encode_name: inner for field in msgspec.structs.fields(shape) if (inner := _inner_shape(field.type))
         }
+        self._listed = {
+            field.encode_name: inner for field in msgspec.structs.fields(shape) if (inner := _shape_in_list(field.type))
+        }
 
     def decode(self, body: bytes) -> tuple[T, tuple[str, ...]]:
         """The body's values and the names of its unknown fields. Raises Refused with a 400 code."""
-        if not self._nested:
+        if not (self._nested or self._listed):
             try:
                 return self._strict.decode(body), ()
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -59,6 +63,10 @@ class Body(Generic[T]):
             value = bytes(members.get(name, b"null"))
             if value != b"null":
                 unknown += [f"{name}.{member}" for member in _names.decode(value) if member not in _members(inner)]
+        for name, inner in self._listed.items():
+            value = bytes(members.get(name, b"null"))
+            for place, element in enumerate(_elements.decode(value) if value != b"null" else ()):
+                unknown += [f"{name}[{place}].{member}" for member in element if member not in _members(inner)]
         return unknown
 
 
@@ -101,3 +109,10 @@ def _inner_shape(annotation: Any) -> type[Struct] | None:
         if isinstance(part, type) and issubclass(part, Struct):
             return part
     return None
+
+
+def _shape_in_list(annotation: Any) -> type[Struct] | None:
+    """The struct inside `list[Shape] | None`, if the field is such a list."""
+    kinds = [annotation, *getattr(annotation, "__args__", ())]
+    kinds += [kind.__origin__ for kind in kinds if hasattr(kind, "__metadata__")]
+    return next((_inner_shape(kind) for kind in kinds if get_origin(kind) is list), None)

@@ -181,10 +181,20 @@ def instant(value: str, field: str) -> int:
         raise invalid(field, e) from e
 
 
+def clock_ahead(field: str, ahead_hours_max: int, now: int) -> Refused:
+    """The refusal of an instant that the server's clock will not reach for hours."""
+    return Refused(
+        Code.clock_ahead,
+        f"{field} lies more than {ahead_hours_max} hours ahead of the server's clock.",
+        field=field,
+        serverTime=instants.write_instant(now),
+    )
+
+
 def amount(raw: Raw, field: str, least: int, most: int) -> int:
     """Whole millionths between two bounds (in whole units, both allowed). Raises Refused, wrong_type for no number."""
     sent = bytes(raw)
-    _number_only(sent, field)
+    require_number(sent, field)
     try:
         millionths = amounts.read_amount(sent)
     except ValueError as e:
@@ -202,7 +212,8 @@ def whole(raw: Raw, field: str, least: int, most: int) -> int:
     return millionths // amounts.MILLION
 
 
-def _number_only(sent: bytes, field: str) -> None:
+def require_number(sent: bytes, field: str) -> None:
+    """Raises Refused, wrong_type, where the JSON that was sent is of another type."""
     if sent[:1] not in b"-0123456789":
         kind = {b'"': "a text", b"{": "an object", b"[": "a list"}.get(sent[:1], "a boolean")
         raise Refused(Code.wrong_type, f"{field} must be a JSON number, not {kind}.", field=field)

@@ -23,6 +23,8 @@ PRICE_MAX = 1_000_000
 HOURS_MIN, HOURS_MAX = 1, 72
 UNIT_LENGTH_MAX = 50
 UNIT: dict[str, Any] = {"maxLength": UNIT_LENGTH_MAX}
+QUALITIES_MAX = 200
+QUALITY_UNITS_MAX = 1_000_000_000
 
 _BONUS: dict[str, Any] = {
     "title": "Bonus",
@@ -81,8 +83,27 @@ class SessionInput(Struct):
     localId: Annotated[str, said("Made on the client (UUID); makes opening safe to repeat.", **KEY)] | None = None
 
 
+class QualityInput(Struct):
+    """How much was graded as one quality: in the session, or of one worker."""
+
+    qualityId: Annotated[str, said(example="Q1", **NAME)]
+    qualityName: Annotated[str, said(example="Primera", **NAME)]
+    units: Annotated[Raw, number("At most 6 decimals.", example=240, minimum=0, maximum=QUALITY_UNITS_MAX)]
+    workerId: Annotated[str, said("Whose units they are; left out for those of the session.", **NAME)] | None = None
+
+
+_HarvestUnitId = Annotated[str, said("Where it was weighed or packed.", example="harvest_unit_123", **NAME)]
+_HarvestLotCode = Annotated[str, said(example="HL-20260610-C299128B", **NAME)]
+_LicensePlate = Annotated[str, said("Of the truck that took the harvest away.", example="ABC-123", **NAME)]
+_DriverName = Annotated[str, said(example="Juan Perez", **NAME)]
+_Qualities = Annotated[
+    list[QualityInput],
+    Meta(max_length=QUALITIES_MAX, description="All of it; it takes the place of what was sent before."),
+]
+
+
 class SessionChange(Struct):
-    """What may be changed while the session is open."""
+    """Terms and notes, while the session is open; what describes its harvest, also after its close."""
 
     auth0Id: Auth0Id
     samplingUnit: Annotated[str, said(example="kg", **UNIT)] | None = None
@@ -91,13 +112,23 @@ class SessionChange(Struct):
     )
     bonus: BonusInput | None = None
     notes: Annotated[str, said(example="Updated notes", **NOTE)] | None = None
+    harvestUnitId: _HarvestUnitId | None = None
+    harvestLotCode: _HarvestLotCode | None = None
+    license_plate: _LicensePlate | None = None
+    driver_name: _DriverName | None = None
+    qualityBreakdown: _Qualities | None = None
 
 
 class SessionClose(Struct):
-    """A closing remark; the whole body may be left out."""
+    """A closing remark, and what describes the harvest; the whole body may be left out."""
 
     auth0Id: Auth0Id | None = None
     notes: Annotated[str, said("Closing remark.", **NOTE)] | None = None
+    harvestUnitId: _HarvestUnitId | None = None
+    harvestLotCode: _HarvestLotCode | None = None
+    license_plate: _LicensePlate | None = None
+    driver_name: _DriverName | None = None
+    qualityBreakdown: _Qualities | None = None
 
 
 class SessionExtension(Struct):
@@ -127,6 +158,15 @@ class WorkerUnits(Struct, kw_only=True):
     units: Annotated[Raw, number("Net: what was voided is taken off.")]
     recordCount: int
     voidedCount: int
+
+
+class QualityUnits(Struct, kw_only=True):
+    """How much was graded as one quality, as it was sent."""
+
+    qualityId: Annotated[str, said(example="Q1")]
+    qualityName: Annotated[str, said(example="Primera")]
+    units: Annotated[Raw, number(example=240)]
+    workerId: Annotated[str, said(example="JS0315")] | UnsetType = UNSET
 
 
 class Session(Struct, kw_only=True):
@@ -165,6 +205,12 @@ class Session(Struct, kw_only=True):
         Annotated[int, Meta(description="Records that arrived after the close and wait for review.")] | UnsetType
     ) = UNSET
     workers: Annotated[list[WorkerUnits], Meta(description="Not in lists.")] | UnsetType = UNSET
+    harvestUnitId: Annotated[str, said(example="harvest_unit_123")] | UnsetType = UNSET
+    harvestLotCode: Annotated[str, said(example="HL-20260610-C299128B")] | UnsetType = UNSET
+    license_plate: Annotated[str, said(example="ABC-123")] | UnsetType = UNSET
+    driver_name: Annotated[str, said(example="Juan Perez")] | UnsetType = UNSET
+    qualityBreakdown: Annotated[list[QualityUnits], Meta(description="As it was sent last.")] | UnsetType = UNSET
+    qualityBreakdownAt: Annotated[Instant, said("When it was last changed.")] | UnsetType = UNSET
 
 
 class SessionEnvelope(Struct, kw_only=True):

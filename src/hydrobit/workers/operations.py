@@ -1,5 +1,7 @@
 """The rows of the workers."""
 
+import asyncio
+
 from msgspec import UNSET
 
 from hydrobit.errors import Code
@@ -9,9 +11,11 @@ from hydrobit.kit.instants import write_instant
 from hydrobit.objects import pictures
 from hydrobit.objects import service as objects
 from hydrobit.operation import (
+    ADMINS,
     ANYONE,
     AUTH0_ID_QUERY,
     COMPANY_ID_QUERY,
+    PAGING,
     WRITERS,
     Call,
     Context,
@@ -21,9 +25,12 @@ from hydrobit.operation import (
     Repeat,
     Reply,
 )
+from hydrobit.wire import workers as wire
 from hydrobit.wire.body import Body
 from hydrobit.wire.workers import Worker, WorkerEnvelope, WorkerInput, WorkerPage, WorkerPageEnvelope
-from hydrobit.workers import reading, service
+from hydrobit.workers import crew, importing, reading, service, template
+from hydrobit.workers.crew import Crew
+from hydrobit.workers.importing import Imported
 from hydrobit.workers.store import Wanted
 from hydrobit.workers.store import Worker as StoredWorker
 
@@ -45,12 +52,12 @@ async def _photo(context: Context, call: Call) -> str | None:
     sent = call.body.photo
     if len(memoryview(sent)) < PHOTO_BYTES_MIN and bytes(sent) in (b"", b"null", b'""'):
         return None
-    content = await pictures.picture(context.objects, sent, "photo")
+    content = await pictures.picture(context.objects, memoryview(sent), "photo")
     return await objects.keep(context, call.caller.company, content, pictures.CONTENT_TYPE, call.now)
 
 
 async def list_workers(context: Context, call: Call) -> Reply:
-    page, page_size = call.query.get("page", 1), call.query.get("limit", 25)
+    page, page_size = call.page
     total, found = await context.engine.read(service.list_workers, call.caller.company, _wanted(call), page, page_size)
     items = [_worker(context, call, worker) for worker in found]
     return Reply(200, WorkerPageEnvelope(data=WorkerPage(total=total, page=page, pageSize=page_size, items=items)))
@@ -59,6 +66,63 @@ async def list_workers(context: Context, call: Call) -> Reply:
 async def read_worker(context: Context, call: Call) -> Reply:
     worker = await context.engine.read(service.read_worker, call.caller.company, call.path["worker"])
     return Reply(200, WorkerEnvelope(data=_worker(context, call, worker)))
+
+
+async def change_worker(context: Context, call: Call) -> Reply:
+    changes, caller = reading.changes(call.body, call.ignored), call.caller
+    worker = await context.engine.write(
+        service.change_worker,
+        caller.company,
+        caller.user_id,
+        call.path["worker"],
+        changes,
+        call.now,
+        context.random,
+    )
+    return Reply(200, WorkerEnvelope(data=_worker(context, call, worker), ignored=list(call.ignored) or UNSET))
+
+
+async def import_workers(context: Context, call: Call) -> Reply:
+    company, actor, partial = call.caller.company, call.caller.user_id, call.body.partial is True
+    when = (partial, call.now, context.random)
+    wanted = await asyncio.to_thread(crew.read, call.body.csv)
+    plan = await context.engine.read(importing.plan, company, wanted)
+    if call.body.dryRun:
+        return _imported(call, wanted, plan.outcome)
+    entries = await asyncio.to_thread(importing.prepare, company, actor, plan, *when)
+    done = await context.engine.write(importing.add_crew, company, actor, wanted, plan, entries, *when)
+    return _imported(call, wanted, done)
+
+
+async def get_template(context: Context, call: Call) -> Reply:
+    return _template(call, await context.engine.read(template.of_company, call.caller.company))
+
+
+async def set_template(context: Context, call: Call) -> Reply:
+    options, caller = reading.template_options(call.body), call.caller
+    changed = await context.engine.write(
+        template.change, caller.company, caller.user_id, options, call.now, context.random
+    )
+    return _template(call, changed)
+
+
+def _imported(call: Call, wanted: Crew, done: Imported) -> Reply:
+    data = wire.CrewImported(
+        dryRun=call.body.dryRun is True,
+        added=done.added,
+        unchanged=done.unchanged,
+        badLines=[
+            wire.BadLine(line=bad.line, column=bad.column or UNSET, value=bad.value or UNSET, detail=bad.detail)
+            for bad in done.bad_lines
+        ],
+        columnsPassedOver=wanted.passed_over,
+    )
+    return Reply(200, wire.CrewImportedEnvelope(data=data, ignored=list(call.ignored) or UNSET))
+
+
+def _template(call: Call, found: template.Template) -> Reply:
+    data = wire.Template(**{kind.value: list(names) for kind, names in found.options.items()})
+    return Reply(200, wire.TemplateEnvelope(data=data, ignored=list(call.ignored) or UNSET))
 
 
 def _wanted(call: Call) -> Wanted:
@@ -91,6 +155,9 @@ def _worker(context: Context, call: Call, worker: StoredWorker) -> Worker:
 
 
 TAG = "Workers"
+ADMIN_TAG = "Administration"
+ADMIN_PATH = "/api/control/admin/workers"
+TEMPLATE_PATH = "/api/control/admin/template"
 PATH = "/api/control/workers"
 PHOTO_BYTES_MIN = 8
 """What is shorter may only be a photo that was left out."""
@@ -159,17 +226,7 @@ OPERATIONS = (
             Parameter("status", "query", False, "active", "Keep only this status."),
             Parameter("position", "query", False, "field_worker", "Keep only this position."),
             Parameter("employment_type", "query", False, "full_time", "Keep only this kind of employment."),
-            Parameter(
-                "page", "query", False, 1, "Page number, from 1.", {"type": "integer", "minimum": 1, "default": 1}
-            ),
-            Parameter(
-                "limit",
-                "query",
-                False,
-                25,
-                "Page size.",
-                {"type": "integer", "minimum": 1, "maximum": 100, "default": 25},
-            ),
+            *PAGING,
         ),
     ),
     Operation(
@@ -187,5 +244,83 @@ OPERATIONS = (
             Parameter("worker", "path", True, "JS0315", "Stored id, or business id such as `JS0315`."),
             AUTH0_ID_QUERY,
         ),
+    ),
+    Operation(
+        name="changeWorker",
+        tag=ADMIN_TAG,
+        summary="Change a worker",
+        description=(
+            "Changes what is sent; an empty text takes away what may be missing. The business id stays, whatever the "
+            "names become, and records keep the names they were made with. Who leaves gets a status and a "
+            "termination_date; nothing is deleted, and late counts are still taken."
+        ),
+        http=Http("PATCH", ADMIN_PATH + "/{worker}", {200: "Changed."}),
+        handler=change_worker,
+        request=Body(wire.WorkerChange),
+        answer=WorkerEnvelope,
+        roles=ADMINS,
+        repeat=Repeat.by_state,
+        errors=(Code.worker_not_found, Code.nothing_to_change, Code.unchangeable_field, Code.name_taken),
+        parameters=(Parameter("worker", "path", True, "JS0315", "Stored id, or business id such as `JS0315`."),),
+        request_examples={
+            "leaving": {"auth0Id": "user_123456789", "status": "terminated", "termination_date": "2025-11-30"}
+        },
+    ),
+    Operation(
+        name="importWorkers",
+        tag=ADMIN_TAG,
+        summary="Add workers from a CSV file",
+        description=(
+            "Takes every line of a CSV file (at most 20,000, with comma, semicolon or tab), or none: a refusal names "
+            "the bad ones. With `partial` the good lines are taken. A dry run says all that would be done. Who is in "
+            "the register, by names and hire date, is unchanged, and so is who stands in the file twice."
+        ),
+        http=Http("POST", ADMIN_PATH + "/import", {200: "What was done, or would be."}),
+        handler=import_workers,
+        request=Body(wire.CrewInput),
+        answer=wire.CrewImportedEnvelope,
+        roles=ADMINS,
+        repeat=Repeat.by_state,
+        errors=(),
+        request_examples={
+            "crew": {
+                "auth0Id": "user_123456789",
+                "csv": "first_name,last_name,hire_date,position,employment_type\n"
+                "John,Smith,2025-03-15,field_worker,full_time\n",
+                "dryRun": True,
+            }
+        },
+        body_limit="bulk_body_bytes_max",
+    ),
+    Operation(
+        name="getTemplate",
+        tag=ADMIN_TAG,
+        summary="Read what workers may be",
+        description="The options of positions, employment types, statuses and skills.",
+        http=Http("GET", TEMPLATE_PATH, {200: "The options."}),
+        handler=get_template,
+        answer=wire.TemplateEnvelope,
+        roles=ADMINS,
+        repeat=Repeat.reads,
+        errors=(),
+    ),
+    Operation(
+        name="setTemplate",
+        tag=ADMIN_TAG,
+        summary="Set what workers may be",
+        description=(
+            "Puts the options that are sent in the place of those before, kind by kind; an empty list brings back "
+            "those of the release. Workers keep what they have."
+        ),
+        http=Http("PATCH", TEMPLATE_PATH, {200: "The options now."}),
+        handler=set_template,
+        request=Body(wire.TemplateChange),
+        answer=wire.TemplateEnvelope,
+        roles=ADMINS,
+        repeat=Repeat.by_state,
+        errors=(Code.nothing_to_change,),
+        request_examples={
+            "positions": {"auth0Id": "user_123456789", "position": ["field_worker", "crew_leader", "packer"]}
+        },
     ),
 )

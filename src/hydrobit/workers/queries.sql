@@ -9,6 +9,18 @@ insert into worker (
     :emergency_contact_name, :emergency_contact_phone, :skills, :notes, :photo, :created_at
 )
 
+-- name: update_worker
+-- What an admin may change; ids, the day of hiring and the photo stay.
+update worker set first_name = :first_name, last_name = :last_name, person = :person, search = :search,
+    phone = :phone, email = :email, position = :position, employment_type = :employment_type,
+    termination_date = :termination_date, status = :status, hourly_rate = :hourly_rate,
+    emergency_contact_name = :emergency_contact_name, emergency_contact_phone = :emergency_contact_phone,
+    skills = :skills, notes = :notes
+where company = :company and worker_no = :worker_no
+
+-- name: drop_photo
+update worker set photo = null where company = :company and worker_no = :worker_no
+
 -- name: last_worker_number
 select coalesce(max(worker_no), 0) from worker where company = :company
 

@@ -1,13 +1,15 @@
 """From the shape of a new worker to values with checked texts, days and an exact rate."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
-from hydrobit.errors import Refused
+from hydrobit.errors import Code, Refused
 from hydrobit.kit import instants
 from hydrobit.wire import fields
-from hydrobit.wire.workers import RATE_MAX, SKILLS_LENGTH_MAX, WorkerInput
+from hydrobit.wire.workers import RATE_MAX, SKILLS_LENGTH_MAX, TemplateChange, Worker, WorkerChange, WorkerInput
+from hydrobit.workers.template import Kind
 
 DEFAULT_STATUS = "active"
 EARLIEST_DAY, LATEST_DAY = "1900-01-01", "2200-12-31"
@@ -53,6 +55,47 @@ def new_worker(body: WorkerInput) -> NewWorker:
     )
 
 
+UNCHANGEABLE = frozenset({*Worker.__struct_fields__, "photo"}) - frozenset(WorkerChange.__struct_fields__)
+"""Fields of a worker that a PATCH may not name: who was hired on another day is another worker."""
+
+
+def changes(body: WorkerChange, ignored: tuple[str, ...]) -> dict[str, Any]:
+    """The fields of a `Worker` that are to be changed.
+
+    Raises Refused for an unchangeable field, and nothing_to_change when there is none.
+    """
+    for name in ignored:
+        if name in UNCHANGEABLE:
+            raise Refused(Code.unchangeable_field, f"{name} cannot be changed by an update.", field=name)
+    given: dict[str, Any] = {
+        name: text
+        for name in ("first_name", "last_name", "position", "employment_type", "status")
+        if (text := fields.optional_text(getattr(body, name), name)) is not None
+    }
+    for name in ("phone", "email", "emergency_contact_name", "emergency_contact_phone"):
+        if (said := getattr(body, name)) is not None:
+            given[name] = fields.optional_text(said, name)
+    if body.notes is not None:
+        given["notes"] = fields.optional_text(body.notes, "notes", fields.NOTE_LENGTH_MAX)
+    if body.termination_date is not None:
+        given["termination_date"] = _termination(body.termination_date, EARLIEST_DAY)
+    if not fields.left_out(body.hourly_rate):
+        given["hourly_rate"] = _rate(body.hourly_rate)
+    if body.skills is not None:
+        given["skills"] = _skills(body.skills)
+    if not given:
+        raise Refused(Code.nothing_to_change, "Send at least one field that can be changed.")
+    return given
+
+
+def template_options(body: TemplateChange) -> dict[Kind, list[str]]:
+    """The options that are to be set. Raises Refused, nothing_to_change when there are none."""
+    given = {kind: names for kind in Kind if (names := getattr(body, kind.value)) is not None}
+    if not given:
+        raise Refused(Code.nothing_to_change, f"Send the options of {', '.join(Kind)}.")
+    return given
+
+
 def _day(text: str, field: str) -> str:
     if not text.strip():
         raise fields.missing(field)
@@ -69,9 +112,14 @@ def _termination(text: str | None, hire_date: str) -> str | None:
     if text is None or not text.strip():
         return None
     day = _day(text, "termination_date")
-    if day < hire_date:
-        raise fields.invalid("termination_date", f"lies before hire_date, {hire_date}")
+    require_order(hire_date, day)
     return day
+
+
+def require_order(hire_date: str, termination_date: str | None) -> None:
+    """Raises Refused when somebody would leave before the day of being hired."""
+    if termination_date is not None and termination_date < hire_date:
+        raise fields.invalid("termination_date", f"lies before hire_date, {hire_date}")
 
 
 def _rate(raw: msgspec.Raw) -> int | None:

@@ -46,18 +46,29 @@ class Wanted(msgspec.Struct, frozen=True):
     employment_type: str | None = None
 
 
-def insert(tx: Transaction, company: int, worker: Worker, id_base: str, id_number: int, person: str, text: str) -> None:
-    """Raises Duplicate when an id is taken or the person is there. `text` is what a search looks in, folded."""
-    columns = {name: getattr(worker, name) for name in worker.__struct_fields__}
-    tx.run(
-        sql.insert_worker,
-        **columns | {"skills": msgspec.json.encode(worker.skills).decode()},
-        company=company,
-        id_base=id_base,
-        id_number=id_number,
-        person=person,
-        search=text,
-    )
+def row(company: int, worker: Worker, id_base: str, id_number: int, person: str, text: str) -> list[object]:
+    """A worker as `insert` writes it. `text` is what a search looks in, folded."""
+    beside = {"company": company, "id_base": id_base, "id_number": id_number, "person": person, "search": text}
+    return sql.insert_worker.values(_columns(worker) | beside)
+
+
+def insert(tx: Transaction, rows: Sequence[Sequence[object]]) -> None:
+    """Raises Duplicate when an id is taken or a person is there."""
+    tx.run_many(sql.insert_worker, rows)
+
+
+def update(tx: Transaction, company: int, worker: Worker, person: str, text: str) -> None:
+    """Writes what may be changed of a worker. Raises Duplicate when there is such a person already."""
+    tx.run(sql.update_worker, **_columns(worker), company=company, person=person, search=text)
+
+
+def drop_photo(tx: Transaction, company: int, worker_no: int) -> None:
+    tx.run(sql.drop_photo, company=company, worker_no=worker_no)
+
+
+def _columns(worker: Worker) -> dict[str, object]:
+    columns: dict[str, object] = msgspec.structs.asdict(worker)
+    return columns | {"skills": msgspec.json.encode(worker.skills).decode()}
 
 
 def last_number(tx: Transaction, company: int) -> int:

@@ -1,6 +1,6 @@
 """What a company's workers may be: the options of its template, with defaults until the company has its own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -9,9 +9,8 @@ from hydrobit.audit import service as audit
 from hydrobit.errors import Refused
 from hydrobit.storage.engine import Transaction
 from hydrobit.wire import fields
+from hydrobit.wire.workers import OPTIONS_MAX
 from hydrobit.workers import store
-
-OPTIONS_MAX = 200
 
 
 class Kind(StrEnum):
@@ -74,6 +73,20 @@ def of_company(tx: Transaction, company: int) -> Template:
     """The company's own options, and the defaults of every kind that it has none of."""
     own = store.template_options(tx, company)
     return Template({kind: tuple(own.get(kind, ())) or DEFAULTS[kind] for kind in Kind})
+
+
+def change(
+    tx: Transaction,
+    company: int,
+    actor: str,
+    options: Mapping[Kind, Sequence[str]],
+    now: int,
+    random: Callable[[int], bytes],
+) -> Template:
+    """The template with the options of some kinds set, as `set_options` does."""
+    for kind, names in options.items():
+        set_options(tx, company, actor, kind, names, now, random)
+    return of_company(tx, company)
 
 
 def set_options(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hydrobit.kit.amounts import MILLION, amount_text, read_amount, write_amount
+from hydrobit.kit.amounts import MILLION, amount_text, percentage, read_amount, write_amount
 
 SUMMABLE = st.integers(-(2**63) + 1, 2**63 - 1)
 SIXTH_DECIMALS = st.integers(0, 1_000_000 * MILLION)
@@ -97,3 +97,27 @@ def test_what_is_no_json_number_is_refused(sent: bytes) -> None:
 def test_any_bytes_are_read_or_refused(sent: bytes) -> None:
     with suppress(ValueError):
         assert isinstance(read_amount(sent), int)
+
+
+@pytest.mark.parametrize(
+    ("units", "total", "percent"),
+    [
+        (1, 3, 33.33),
+        (2, 3, 66.67),
+        (1, 8, 12.5),
+        (1, 16, 6.25),
+        (1, 32, 3.13),
+        (5, 100_000, 0.01),
+        (0, 0, 0),
+        (0, 5, 0),
+    ],
+)
+def test_a_percentage_is_rounded_half_up(units: int, total: int, percent: float) -> None:
+    assert percentage(units, total) == round(percent * 1_000_000)
+
+
+def test_a_percentage_is_exact_where_a_float_would_not_be() -> None:
+    total = 10**17
+    assert percentage(total // 200, total) == 500_000
+    assert percentage(total // 20_000 - 1, total) == 0
+    assert percentage(total // 20_000, total) == 10_000

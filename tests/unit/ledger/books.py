@@ -37,6 +37,7 @@ async def _morning(house: House) -> None:
         {"auth0Id": ADMIN.user_id, "pricePerUnit": 6, "bonus": {"type": "flat", "value": 1}, "notes": "Rain"},
         path={"sessionId": session},
     )
+    await describe(house, session, harvestUnitId="unit_1", license_plate="ABC-123", driver_name="Juan Perez")
     other = await open_session(
         house, NEIGHBOUR, projectId="proj_678", sector="sector_901", sector_name="Lote B-1", localId="l1"
     )
@@ -56,8 +57,15 @@ async def _evening(house: House) -> None:
     session = listed.data["items"][0]["sessionId"]
     await count(house, ADMIN, session, "e4", units=0)
     await _expect(200, house, "closeProductionSession", ADMIN, {"notes": "A good day"}, sessionId=session)
+    graded = [{"qualityId": "Q1", "qualityName": "Primera", "units": 2.5, "workerId": "JS0315"}]
+    await describe(house, session, harvestLotCode="HL-1", driver_name="Pedro Ruiz", qualityBreakdown=graded)
     house.clock.forward_hours(13)
     await house.run_jobs()
+
+
+async def describe(house: House, session_id: str, **told: Any) -> None:
+    body = {"auth0Id": ADMIN.user_id} | told
+    await _expect(200, house, "updateProductionSession", ADMIN, body, sessionId=session_id)
 
 
 async def open_session(house: House, caller: Caller, **changes: Any) -> str:

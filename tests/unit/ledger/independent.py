@@ -2,17 +2,19 @@
 library. Its columns are those of the page's table.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests import engines
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "ledger-format.md"
 COLUMNS = re.findall(r"^\| `(\w+)` \|", PAGE.read_text("utf-8").partition("## Entries")[2], re.MULTILINE)
 GENESIS = bytes(32)
+DESCRIBED = 10
 
 
 class Ledger(NamedTuple):
@@ -71,6 +73,18 @@ def verify(data: Path) -> dict[int, Ledger]:
     return {company: _verify(data, company, *head) for company, *head in heads}
 
 
+def _verify_texts(data: Path, company: int, entry: dict[str, Any]) -> None:
+    """Every digest of an entry has its row in `personal`, a name's with its worker as subject."""
+    wanted = {entry["name_digest"]: entry["worker_id"], entry["note_digest"]: None}
+    if entry["kind"] == DESCRIBED:
+        facts = json.loads(entry["facts"])
+        wanted |= {bytes.fromhex(facts[name]): None for name in ("plateDigest", "driverDigest") if name in facts}
+    for digest, subject in wanted.items():
+        if digest is not None:
+            found = engines.rows(data, "select subject from personal where company = ? and digest = ?", company, digest)
+            assert found == [(subject,)], f"the text of seq {entry['seq']}"
+
+
 def _verify(data: Path, company: int, prefix: int, last: int, units: int, end: bytes) -> Ledger:
     found = Ledger(0, 0, GENESIS)
     rows = engines.rows(data, f"select hash, {', '.join(COLUMNS)} from entry where company = ? order by seq", company)
@@ -79,6 +93,7 @@ def _verify(data: Path, company: int, prefix: int, last: int, units: int, end: b
         seq = found.entries + 1
         assert (entry["seq"], entry["entry_id"]) == (seq, company << 40 | seq)
         assert link(found.link, values) == stored, f"the link of seq {seq}"
+        _verify_texts(data, company, entry)
         found = Ledger(seq, found.units + entry["units"], stored)
         assert seq < last or entry["prefix"] == prefix
     assert found == (last, units, end), "the head"

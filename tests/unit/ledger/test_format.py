@@ -41,7 +41,7 @@ def test_long_texts_and_bytes_are_as_described(length: int) -> None:
 
 
 def test_the_page_names_every_kind_and_source() -> None:
-    kinds = re.findall(r"^\| (\d) \| `(\w+)` \|", TEXT, re.MULTILINE)
+    kinds = re.findall(r"^\| (\d+) \| `(\w+)` \|", TEXT, re.MULTILINE)
     assert {name: int(number) for number, name in kinds} == {kind.name: kind.value for kind in Kind}
     assert ", ".join(f"{source.value} {source.name}" for source in Source) in TEXT
 

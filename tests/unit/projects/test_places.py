@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from hydrobit.demo import company as demo
-from hydrobit.demo.company import boundary
-from hydrobit.projects import places, service
+from hydrobit.projects import boundaries, places, service
 from hydrobit.projects.places import NOWHERE, Place, Places
 from hydrobit.projects.service import Author
 from hydrobit.projects.store import Project, Sector
@@ -19,7 +18,20 @@ from tests.embedded import ADMIN, DAWN, NEIGHBOUR, MovedClock
 
 AUTHOR = Author(ADMIN.company, ADMIN.user_id, DAWN, os.urandom)
 LOT_1, LOT_2 = Place(demo.PROJECT, "sector_001"), Place(demo.PROJECT, "sector_002")
-IN_LOT_1, IN_LOT_2, ON_THE_TRACK, IN_TOWN = (-99.1332, 19.4326), (-99.129, 19.433), (-99.1312, 19.433), (-99.2, 19.4)
+IN_LOT_1, IN_LOT_2, ON_THE_TRACK, IN_TOWN = (
+    (-99.1332, 19.4326),
+    (-99.13147, 19.4326),
+    (-99.132423, 19.4324),
+    (-99.2, 19.4),
+)
+ANYWHERE = (-99.15, 19.42, -99.11, 19.45)
+
+
+def boundary(edges: tuple[float, float, float, float]) -> str:
+    """The boundary of a field that runs along the compass: west, south, east and north edge."""
+    west, south, east, north = edges
+    corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return boundaries.read({"type": "Polygon", "coordinates": [corners]})
 
 
 @pytest.fixture
@@ -50,9 +62,11 @@ def test_a_point_outside_of_everything_is_nowhere(store: Store) -> None:
 
 
 def test_a_point_on_a_boundary_is_inside(store: Store) -> None:
-    west, south, east, north = demo.LOTS["sector_001"]
-    for point in ((west, south), (east, north), (west, 19.433), (-99.133, north)):
-        assert at(store, point) == LOT_1
+    west, south, east, north = -98.0, 19.0, -97.0, 20.0
+    field = Sector("field", demo.PROJECT, "Field", boundary=boundary((west, south, east, north)))
+    store.write(service.add_sector, AUTHOR, field)
+    for point in ((west, south), (east, north), (west, 19.433), (-97.133, north)):
+        assert at(store, point).sector_id == "field"
 
 
 def test_the_smallest_sector_that_covers_a_point_wins(store: Store) -> None:
@@ -61,13 +75,11 @@ def test_the_smallest_sector_that_covers_a_point_wins(store: Store) -> None:
     store.write(service.add_sector, AUTHOR, large)
     store.write(service.add_sector, AUTHOR, small)
     assert at(store, IN_LOT_1).sector_id == "sector_small"
-    assert at(store, (-99.134, 19.434)) == LOT_1
+    assert at(store, (-99.1334, 19.4332)) == LOT_1
     assert at(store, ON_THE_TRACK).sector_id == "sector_large"
 
 
 def test_a_hole_is_outside(store: Store) -> None:
-    from hydrobit.projects import boundaries
-
     outer = [[-98.0, 19.0], [-97.0, 19.0], [-97.0, 20.0], [-98.0, 20.0], [-98.0, 19.0]]
     hole = [[-97.6, 19.4], [-97.6, 19.6], [-97.4, 19.6], [-97.4, 19.4], [-97.6, 19.4]]
     text = boundaries.read({"type": "Polygon", "coordinates": [outer, hole]})
@@ -117,7 +129,7 @@ def test_a_change_that_is_taken_back_leaves_no_index(store: Store) -> None:
 @pytest.mark.parametrize("limits", [{"companies_max": 1}, {"characters_max": 1}])
 def test_the_memory_is_bounded_and_the_answers_stay_right(store: Store, limits: dict[str, Any]) -> None:
     neighbours = Author(NEIGHBOUR.company, NEIGHBOUR.user_id, DAWN, os.urandom)
-    there = Project("p", "Theirs", "UTC", "box", 0, None, 12, boundary(demo.RANCH))
+    there = Project("p", "Theirs", "UTC", "box", 0, None, 12, boundary(ANYWHERE))
     store.write(service.add_project, neighbours, there)
     bounded = Places(**limits)
     for _ in range(3):

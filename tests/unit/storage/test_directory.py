@@ -2,14 +2,20 @@
 
 import asyncio
 import stat
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from hydrobit.errors import StoreError, StoreInUse
 from hydrobit.ledger import store as ledger
+from hydrobit.objects import service as objects
+from hydrobit.operation import Context
 from hydrobit.storage import directory
+from hydrobit.storage.objects import open_objects
 from hydrobit.storage.queries import SQLITE
 from tests import embedded, engines
 from tests.books import command
@@ -18,6 +24,8 @@ from tests.servers import event, opening
 from tests.tools import alone_on
 
 OURS = "PostgreSQL is kept by its own programs"
+
+OTHER_DISK = Path("/dev/shm")
 
 
 @pytest.fixture
@@ -115,9 +123,87 @@ def test_a_backup_holds_the_keys_only_when_asked(data: Path, tmp_path: Path) -> 
     kept = engines.back_up(data, tmp_path / "kept")
     assert [file.name for file in kept.iterdir()] == [directory.DATABASE]
     with closing(directory.open_store(data, busy_ms_max=BUSY_MS_MAX)) as store:
-        directory.backup(store, tmp_path / "all", key)
+        directory.backup(store, data, tmp_path / "all", keys=(key, data / directory.LINKS_KEY))
     copied = tmp_path / "all" / directory.SIGNING_KEY
     assert (copied.read_bytes(), stat.S_IMODE(copied.stat().st_mode)) == (b"secret", 0o600)
+
+
+@contextmanager
+def in_a_folder(house: embedded.House) -> Iterator[Context]:
+    """What units of objects are given, over the house's own folder."""
+    folder, key = house.data / directory.OBJECTS, house.data / directory.LINKS_KEY
+    kept = open_objects("", folder, key, "", 3_600)
+    try:
+        yield replace(house.context, objects=kept)
+    finally:
+        kept.stop()
+
+
+async def kept_object(context: Context, content: bytes, *, named: bool) -> str:
+    """Keeps an object and returns its place."""
+    digest = await objects.keep(context, ADMIN.company, content, "image/jpeg", context.clock.now())
+    if named:
+        await context.engine.write(objects.name, ADMIN.company, digest)
+    found = await context.engine.read(objects.find, ADMIN.company, digest)
+    assert found is not None
+    return found.place
+
+
+def with_objects(data: Path, target: Path) -> list[str]:
+    with closing(directory.open_store(data, busy_ms_max=BUSY_MS_MAX)) as store:
+        return directory.backup(store, data, target, named=objects.named_after)
+
+
+@alone_on(SQLITE, OURS)
+async def test_a_backup_holds_the_objects_that_rows_name(tmp_path: Path) -> None:
+    async with embedded.running(tmp_path / "data", MovedClock()) as house:
+        with in_a_folder(house) as context:
+            named = await kept_object(context, b"named", named=True)
+            unnamed = await kept_object(context, b"unnamed", named=False)
+        assert with_objects(house.data, tmp_path / "kept") == []
+        (house.data / directory.OBJECTS / named).unlink()
+        assert with_objects(house.data, tmp_path / "less") == [named]
+    assert (tmp_path / "kept" / directory.OBJECTS / named).read_bytes() == b"named"
+    assert not (tmp_path / "kept" / directory.OBJECTS / unnamed).exists()
+    assert (tmp_path / "less" / directory.DATABASE).exists(), "the rest is worth keeping"
+
+
+@alone_on(SQLITE, OURS)
+@pytest.mark.skipif(not OTHER_DISK.is_dir(), reason="all is on one disk here")
+async def test_a_backup_on_another_disk_holds_the_same_bytes(tmp_path: Path) -> None:
+    async with embedded.running(tmp_path / "data", MovedClock()) as house:
+        with in_a_folder(house) as context:
+            named = await kept_object(context, b"named", named=True)
+        with TemporaryDirectory(dir=OTHER_DISK) as elsewhere:
+            assert with_objects(house.data, Path(elsewhere)) == []
+            copied = Path(elsewhere) / directory.OBJECTS / named
+            assert (copied.read_bytes(), stat.S_IMODE(copied.stat().st_mode)) == (b"named", 0o600)
+
+
+@alone_on(SQLITE, OURS)
+async def test_a_backup_has_all_that_it_names_while_photos_come_and_the_sweep_runs(tmp_path: Path) -> None:
+    async with embedded.running(tmp_path / "data", MovedClock(), object_grace_s=1) as house:
+        added, stopped, swept = 0, False, 0
+
+        async def add_and_sweep(context: Context) -> None:
+            nonlocal added, swept
+            while not stopped:
+                await kept_object(context, b"%d" % added, named=added % 2 == 0)
+                house.clock.forward(2_000)
+                swept += await objects.sweep(context)
+                added += 1
+
+        with in_a_folder(house) as context:
+            adding = asyncio.create_task(add_and_sweep(context))
+            for number in range(5):
+                assert await asyncio.to_thread(with_objects, house.data, tmp_path / str(number)) == []
+            stopped = True
+            await adding
+    assert swept == added // 2
+    for number in range(5):
+        with closing(directory.open_store(tmp_path / str(number), busy_ms_max=BUSY_MS_MAX)) as store:
+            named = store.read(objects.named_after, (0, ""), 100_000)
+        assert all((tmp_path / str(number) / directory.OBJECTS / place).is_file() for _, place in named)
 
 
 async def test_a_backup_under_load_is_one_moment_of_the_ledger(tmp_path: Path) -> None:

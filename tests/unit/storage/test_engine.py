@@ -139,12 +139,26 @@ async def test_a_reader_sees_one_state_while_others_write(engine: Engine) -> Non
     assert await engine.read(texts) == ["meanwhile"]
 
 
+async def test_a_look_up_does_not_stand_behind_long_reads(engine: Engine) -> None:
+    ended = threading.Event()
+
+    def read_long(tx: Transaction) -> list[str]:
+        assert ended.wait(10)
+        return texts(tx)
+
+    long = [asyncio.ensure_future(engine.read(read_long)) for _ in range(10)]
+    assert await asyncio.wait_for(engine.look_up(texts), 10) == []
+    assert not any(reading.done() for reading in long)
+    ended.set()
+    assert await asyncio.gather(*long) == [[]] * 10
+
+
 @pytest.mark.parametrize("raised", [ValueError(), StopIteration(), StoreError()], ids=repr)
 async def test_whatever_a_unit_raises_its_caller_hears_of_it(engine: Engine, raised: Exception) -> None:
     def fail(tx: Transaction) -> None:
         raise raised
 
-    for run in (engine.write, engine.read):
+    for run in (engine.write, engine.read, engine.look_up):
         with pytest.raises((type(raised), RuntimeError)):
             await asyncio.wait_for(run(fail), 10)
     await engine.write(add, 1, "next")

@@ -52,7 +52,8 @@ def numbers(tx: Transaction, table: str) -> list[int]:
 
 def test_a_fresh_store_gets_every_migration_in_order(store: Store) -> None:
     applied = store.write(migrate, 0)
-    assert [migration.version for migration in applied] == list(range(1, len(migrations()) + 1))
+    versions = [migration.version for migration in applied]
+    assert (versions, len(set(versions))) == (sorted(versions), len(migrations()))
     assert store.write(version) == migrations()[-1].version
     assert {"entry", "head", "session", "held"} <= set(store.read(tables))
 

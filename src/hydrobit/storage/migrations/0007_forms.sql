@@ -36,6 +36,7 @@ create table form_task (
     primary key (company, task_no)
 ) strict, without rowid;
 create unique index form_task_public on form_task (company, task_id);
+create index form_task_of_form on form_task (company, form_id, task_no);
 create index form_task_pending on form_task (company, user_id, form_id, task_no) where status = 'pending';
 
 -- One filled form. `answers` is canonical JSON; media stand in it as the digests of objects.
@@ -65,6 +66,7 @@ create table form_record (
 ) strict, without rowid;
 create unique index form_record_public on form_record (company, record_id);
 create unique index form_record_event on form_record (company, client_event_id) where client_event_id is not null;
+create index form_record_of_form on form_record (company, form_id, record_no);
 create index form_record_day on form_record (company, form_id, day);
 
 -- Each answer to a field of type pest, so that crop health is a sum over rows. `name` is the field's label as it was.

@@ -40,11 +40,14 @@ class Guard:
         if "*" in settings.cors_origins:
             self._headers.append((b"access-control-allow-origin", b"*"))
 
-    def answer(self, code: Code, detail: str, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    def answer(
+        self, code: Code, detail: str, headers: Sequence[tuple[bytes, bytes]], *, has_body: bool = True
+    ) -> bytes:
         """A whole HTTP answer, for a request that never reached the application. The connection ends after it."""
         answer = self._refuse(Refused(code, detail), "")
-        lines = [*headers, *self._headers, *answer.headers, (b"content-length", b"%d" % len(answer.body))]
-        return b"".join([STATUS_LINE[answer.status], *(b"%b: %b\r\n" % line for line in lines), b"\r\n", answer.body])
+        body = answer.body if has_body else b""
+        lines = [*headers, *self._headers, *answer.headers, (b"content-length", b"%d" % len(body))]
+        return b"".join([STATUS_LINE[answer.status], *(b"%b: %b\r\n" % line for line in lines), b"\r\n", body])
 
     def allowed_s(self, received: int) -> float:
         """How long a request may take of which so many bytes have come: a slow line may send a large body."""
@@ -199,7 +202,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Answers the request that is on its way, after the answers of earlier ones, and ends the connection."""
         if self._is_over():
             return
-        words = self.guard.answer(code, detail, self.server_state.default_headers)
+        is_head = self._in_message and self.parser.get_method() == b"HEAD"
+        words = self.guard.answer(code, detail, self.server_state.default_headers, has_body=not is_head)
         if self._has_earlier():
             self._last_words = words
             if self._in_body and self.pipeline and self.pipeline[0][0] is self.cycle:

@@ -20,13 +20,18 @@ _NO_QUERY: Mapping[str, str] = {}
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="hydrobit"')
 
 
-class OperationEndpoint:
+class OperationEndpoint(Endpoint):
     """One row of the table under HTTP."""
 
     def __init__(self, operation: Operation, dispatcher: Dispatcher, settings: Settings) -> None:
         self.body_bytes_max: int = getattr(settings, operation.body_limit)
         self._operation, self._dispatcher = operation, dispatcher
         self._retry_after = (b"retry-after", b"%d" % settings.retry_after_s)
+
+    async def turn_away(self, head: Request) -> Answer | None:
+        request_id = self._dispatcher.next_request_id()
+        reply = await self._dispatcher.turn_away(self._operation, request_id, _or_refused(credential, head))
+        return None if reply is None else to_answer(reply, request_id, self._retry_after)
 
     async def answer(self, request: Request) -> Answer:
         request_id = self._dispatcher.next_request_id()
@@ -53,6 +58,8 @@ def to_answer(reply: Reply, request_id: str, retry_after: tuple[bytes, bytes]) -
         headers.append(_CHALLENGE)
     elif reply.status in (429, 503):
         headers.append(retry_after)
+    if reply.parts is not None:
+        return Answer(reply.status, b"", headers=headers, length=None, chunks=reply.parts)
     return Answer(reply.status, b"" if reply.body is None else encode(reply.body), headers=headers)
 
 

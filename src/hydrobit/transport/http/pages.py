@@ -1,5 +1,6 @@
 """The pages of the system itself: health, readiness, metrics, keys and the derived document."""
 
+import asyncio
 import ipaddress
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -18,7 +19,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 Refuse = Callable[[Refused, str], Answer]
 
 
-class Page:
+class Page(Endpoint):
     """A page whose content stays as it was made at the start."""
 
     body_bytes_max = 0
@@ -30,7 +31,22 @@ class Page:
         return self._answer
 
 
-class ReadyPage:
+class MadePage(Endpoint):
+    """A page that is made when it is first asked for, beside the event loop; then it stays as it is."""
+
+    body_bytes_max = 0
+
+    def __init__(self, make: Callable[[], bytes], content_type: bytes) -> None:
+        self._make, self._content_type = make, content_type
+        self._answer: Answer | None = None
+
+    async def answer(self, request: Request) -> Answer:
+        if self._answer is None:
+            self._answer = Answer(200, await asyncio.to_thread(self._make), self._content_type)
+        return self._answer
+
+
+class ReadyPage(Endpoint):
     """200 while the store answers, 503 otherwise: what a load balancer asks."""
 
     body_bytes_max = 0
@@ -44,7 +60,7 @@ class ReadyPage:
         return self._refuse(Refused(Code.unavailable, "The store does not answer."), request.path)
 
 
-class MetricsPage:
+class MetricsPage(Endpoint):
     """The counts of this process, for callers on this machine unless a setting opens it."""
 
     body_bytes_max = 0
@@ -66,7 +82,7 @@ class Fetched(msgspec.Struct, frozen=True):
     chunks: AsyncIterator[bytes]
 
 
-class ObjectPage:
+class ObjectPage(Endpoint):
     """Photos and media, for whoever has a signed link; without a token, so that a browser can show them."""
 
     body_bytes_max = 0
@@ -118,15 +134,15 @@ def pages(
     refuse: Refuse,
     is_ready: Callable[[], Awaitable[bool]],
     jwks: Mapping[str, object],
-    documents: Mapping[str, tuple[bytes, bytes]],
+    documents: Mapping[str, tuple[Callable[[], bytes], bytes]],
 ) -> dict[tuple[str, str], Endpoint]:
-    """`documents` maps a path to its content and content type."""
+    """`documents` maps a path to what makes its content, and its content type."""
     found: dict[tuple[str, str], Endpoint] = {
         ("GET", "/healthz"): Page(encode({"status": "success", "data": {"alive": True}})),
         ("GET", "/readyz"): ReadyPage(is_ready, refuse),
         ("GET", "/metrics"): MetricsPage(metrics, refuse, public=settings.metrics_public),
         ("GET", "/.well-known/jwks.json"): Page(encode(jwks)),
     }
-    for path, (content, content_type) in documents.items():
-        found["GET", path] = Page(content, content_type)
+    for path, (make, content_type) in documents.items():
+        found["GET", path] = MadePage(make, content_type)
     return found | {("HEAD", path): page for (_, path), page in found.items()}

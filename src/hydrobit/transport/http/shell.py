@@ -5,6 +5,7 @@ It knows nothing of operations; the benchmark's echo runs in the same shell.
 
 import asyncio
 import gzip
+import re
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
@@ -33,6 +34,11 @@ LENGTH_DIGITS_MAX = 18
 GZIP_IN_THREAD_BYTES_MIN = 32_768
 UNPACK_IN_THREAD_BYTES_MIN = 1_048_576
 """Where a body may be larger than this, it is unpacked beside the event loop."""
+_NO_QUALITY = re.compile(rb"q\s*=\s*0(\.0*)?")
+LARGE_BYTES_MIN = 1_048_576
+"""A body of this size counts among those under way until it is answered."""
+JOIN_IN_THREAD_BYTES_MIN = 4_194_304
+"""A larger body is put together beside the event loop; at this size it takes some milliseconds."""
 _METHODS = b"GET, HEAD, POST, PATCH, OPTIONS"
 SAFE_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
@@ -61,15 +67,19 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     content_type: bytes = b"application/json"
     headers: Sequence[tuple[bytes, bytes]] = ()
-    length: int = 0
+    length: int | None = 0
     chunks: AsyncIterator[bytes] | None = None
-    """A body that comes in parts, `length` bytes in all, in the place of `body`."""
+    """A body that comes in parts, in the place of `body`: `length` bytes in all, None where nobody knows before."""
 
 
 class Endpoint(Protocol):
     """What answers at a path."""
 
     body_bytes_max: int
+
+    async def turn_away(self, head: Request) -> Answer | None:
+        """The refusal of a caller the rest of whose body need not be read; `head` is the request without its body."""
+        return None
 
     async def answer(self, request: Request) -> Answer: ...
 
@@ -121,17 +131,21 @@ class Shell:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         try:
             answer = await self._answer(scope, headers, receive)
+            if answer.length is None and scope.get("http_version") == "1.0":
+                answer = await _whole(answer)  # which knows no body of unknown length
         except Refused as refused:
             answer = self._refuse(refused, scope["path"])
         except asyncio.CancelledError:  # uvicorn does so when a stop has waited long enough
             stopping = Refused(Code.unavailable, "The server is stopping; send the same call again.")
             answer = self._refuse(stopping, scope["path"])
+        except _TurnedAway as turned_away:
+            answer = turned_away.answer
         except _Gone:
             return
         except Exception:
             log.exception("answer failed", path=scope["path"])
             answer = self._refuse(Refused(Code.internal, "Something failed in the server."), scope["path"])
-        await self._send(scope["method"], headers, answer, send)
+        await self._send(scope, headers, answer, receive, send)
 
     async def _answer(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Answer:
         method: str = scope["method"]
@@ -145,25 +159,30 @@ class Shell:
         if endpoint is None:
             answer = self._refuse(Refused(Code.method_not_allowed, f"{method} is not one of its methods."), "")
             return Answer(answer.status, answer.body, headers=[(b"allow", _allowed(methods)), *answer.headers])
-        body = await self._read_body(headers, receive, endpoint.body_bytes_max)
-        pairs = scope["headers"]
-        credentials = 1 if len(headers) == len(pairs) else sum(name in CREDENTIALS for name, _ in pairs)
-        client = scope["client"]
-        return await endpoint.answer(
-            Request(
-                method,
-                scope["path"],
-                parameters,
-                scope["query_string"],
-                headers,
-                credentials,
-                client[0] if client else "",
-                body,
-            )
-        )
+        body = await self._read_body(scope, headers, parameters, receive, endpoint)
+        request = _request(scope, headers, parameters, body)
+        if len(body) < LARGE_BYTES_MIN:
+            return await endpoint.answer(request)
+        self._bytes_under_way += len(body)  # it takes its room until it is answered
+        try:
+            return await endpoint.answer(request)
+        finally:
+            self._bytes_under_way -= len(body)
 
-    async def _read_body(self, headers: Mapping[bytes, bytes], receive: Receive, bytes_max: int) -> bytes:
-        """The whole body, unpacked. Raises Refused, body_too_large or unsupported_content_type."""
+    async def _read_body(
+        self,
+        scope: Scope,
+        headers: Mapping[bytes, bytes],
+        parameters: Mapping[str, str],
+        receive: Receive,
+        endpoint: Endpoint,
+    ) -> bytes:
+        """The whole body, unpacked. Raises Refused, body_too_large or unsupported_content_type.
+
+        A body that comes in parts is held while the rest arrives, so its caller is asked for first: strangers must not
+        fill what all such bodies may hold together.
+        """
+        bytes_max = endpoint.body_bytes_max
         length = headers.get(b"content-length")
         if length is not None and (len(length) > LENGTH_DIGITS_MAX or int(length) > bytes_max):
             raise _too_large(bytes_max)
@@ -172,6 +191,9 @@ class Shell:
             raise _Gone
         body: bytes = message["body"]
         if message["more_body"]:
+            answer = await endpoint.turn_away(_request(scope, headers, parameters, b""))
+            if answer is not None:
+                raise _TurnedAway(answer)
             body = await self._read_rest(body, receive, bytes_max)
         if len(body) > bytes_max:
             raise _too_large(bytes_max)
@@ -205,20 +227,24 @@ class Shell:
                 if length > bytes_max:
                     raise _too_large(bytes_max)
                 if not message["more_body"]:
-                    return b"".join(parts)
+                    return await _joined(parts, length)
         finally:
             self._bytes_under_way -= length
 
-    async def _send(self, method: str, request: dict[bytes, bytes], answer: Answer, send: Send) -> None:
-        body = b"" if method == "HEAD" else answer.body
+    async def _send(
+        self, scope: Scope, request: dict[bytes, bytes], answer: Answer, receive: Receive, send: Send
+    ) -> None:
+        body = b"" if scope["method"] == "HEAD" else answer.body
         headers: Headers = [*self._headers, *answer.headers]
         if not self._any_origin:
             headers += self._origin(request.get(b"origin"))
-        if len(body) >= GZIP_BYTES_MIN and b"gzip" in request.get(b"accept-encoding", b""):
-            body = await _pack(body)
+        takes_gzip = _takes_gzip(request.get(b"accept-encoding", b""))
+        if takes_gzip and (len(body) >= GZIP_BYTES_MIN or answer.length is None):
+            body = await _pack(body) if body else body
             headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
         if answer.chunks is not None:
-            await _send_chunks(answer, answer.chunks, headers, send)
+            chunks = _packed(answer.chunks) if takes_gzip and answer.length is None else answer.chunks
+            await _send_chunks(scope["path"], answer, chunks, headers, receive, send)
             return
         if answer.status != 204:
             headers.append((b"content-length", b"%d" % len(body)))
@@ -236,6 +262,28 @@ class _Gone(Exception):
     """The client left before its request was whole."""
 
 
+class _TurnedAway(Exception):
+    """The endpoint answers before the body is whole."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+
+def _request(scope: Scope, headers: Mapping[bytes, bytes], parameters: Mapping[str, str], body: bytes) -> Request:
+    pairs, client = scope["headers"], scope["client"]
+    credentials = 1 if len(headers) == len(pairs) else sum(name in CREDENTIALS for name, _ in pairs)
+    return Request(
+        scope["method"],
+        scope["path"],
+        parameters,
+        scope["query_string"],
+        headers,
+        credentials,
+        client[0] if client else "",
+        body,
+    )
+
+
 def _allowed(methods: Mapping[str, Endpoint]) -> bytes:
     return ", ".join([*sorted(methods), "OPTIONS"]).encode()
 
@@ -250,12 +298,51 @@ def _preflight(headers: Mapping[bytes, bytes]) -> Headers:
     ]
 
 
-async def _send_chunks(answer: Answer, chunks: AsyncIterator[bytes], headers: Headers, send: Send) -> None:
-    headers += [(b"content-length", b"%d" % answer.length), (b"content-type", answer.content_type)]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+async def _send_chunks(
+    path: str, answer: Answer, chunks: AsyncIterator[bytes], headers: Headers, receive: Receive, send: Send
+) -> None:
+    """Sends the parts as they come, while the client is there; a fault among them ends the connection."""
+    headers.append((b"content-type", answer.content_type))
+    if answer.length is not None:
+        headers.append((b"content-length", b"%d" % answer.length))
+    gone = asyncio.ensure_future(receive())
+    try:
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        async for chunk in chunks:
+            if gone.done():
+                return
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    except Exception:
+        log.exception("answer broke off", path=path)  # the server ends a connection whose answer is not whole
+    finally:
+        gone.cancel()
+
+
+async def _whole(answer: Answer) -> Answer:
+    """The answer with its parts put together."""
+    assert answer.chunks is not None, "an answer of unknown length comes in parts"
+    body = b"".join([chunk async for chunk in answer.chunks])
+    return Answer(answer.status, body, answer.content_type, answer.headers)
+
+
+async def _packed(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The parts as one gzip member; large ones are packed beside the event loop."""
+    packer = zlib.compressobj(GZIP_LEVEL, wbits=31)
     async for chunk in chunks:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+        if len(chunk) < GZIP_IN_THREAD_BYTES_MIN:
+            packed = packer.compress(chunk)
+        else:
+            packed = await asyncio.to_thread(packer.compress, chunk)
+        if packed:
+            yield packed
+    yield packer.flush()
+
+
+async def _joined(parts: list[bytes], length: int) -> bytes:
+    if length < JOIN_IN_THREAD_BYTES_MIN:
+        return b"".join(parts)
+    return await asyncio.to_thread(b"".join, parts)
 
 
 def _unpack(packed: bytes, bytes_max: int) -> bytes:
@@ -270,6 +357,15 @@ def _unpack(packed: bytes, bytes_max: int) -> bytes:
     if not unpacker.eof or unpacker.unused_data:
         raise Refused(Code.invalid_json, "The body is not one whole gzip member.")
     return body
+
+
+def _takes_gzip(accepted: bytes) -> bool:
+    """Whether Accept-Encoding allows gzip: named, and not with a quality of 0 (RFC 9110, 12.5.3)."""
+    for coding in accepted.lower().split(b","):
+        name, _, quality = coding.partition(b";")
+        if name.strip() in (b"gzip", b"x-gzip"):
+            return _NO_QUALITY.fullmatch(quality.strip()) is None
+    return False
 
 
 async def _pack(body: bytes) -> bytes:

@@ -1,0 +1,88 @@
+"""The how-to that builds the example ranch, run word for word: every `sh` block of the page, in order, in one shell."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from hydrobit.demo import company as demo
+from hydrobit.demo.company import CREW, ranch_file
+from tests.callers import Caller, Json
+from tests.servers import running
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "how-to" / "example-ranch.md"
+SHELL_S_MAX = 300
+OFFICE, FIELD = "user_office", "user_field"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder in which the page's commands were run, and what they printed."""
+    folder = tmp_path_factory.mktemp("ranch")
+    (folder / "examples").symlink_to(ROOT / "examples")
+    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("HYDROBIT_")}
+    found_first = f"{Path(sys.executable).parent}:{clean['PATH']}"
+    shell = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "".join(blocks)],
+        cwd=folder,
+        env=clean | {"PATH": found_first, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=SHELL_S_MAX,
+    )
+    assert shell.returncode == 0, shell.stderr
+    return folder, shell.stdout
+
+
+def test_the_page_says_every_file_of_the_ranch(built: tuple[Path, str]) -> None:
+    said = PAGE.read_text()
+    for file in (ROOT / "examples" / "ranch").rglob("*.*"):
+        name = str(file.relative_to(ROOT))
+        assert name in said, f"{name} is used by no command of the page"
+
+
+def test_the_commands_print_what_they_did(built: tuple[Path, str]) -> None:
+    _, printed = built
+    assert (
+        "8 added, 0 changed, 0 unchanged; a dry run, nothing was stored\n8 added, 0 changed, 0 unchanged\n" in printed
+    )
+    assert printed.count("added form ") == 4
+    assert "assigned task " in printed
+    assert "worker.add" in printed
+    assert "1 ledgers verified" in printed
+
+
+def test_a_server_on_the_built_store_shows_the_ranch(built: tuple[Path, str]) -> None:
+    folder, _ = built
+    with running(folder / "ranch-data") as server, Caller(server, OFFICE) as office, Caller(server, FIELD) as field:
+        (project,) = office.get("/api/control/projects", params={"auth0Id": OFFICE}).json()["data"]
+        assert (project["projectId"], project["pricePerUnit"], project["maxDurationHours"]) == (demo.PROJECT, 5.5, 12)
+        assert [sector["sector_name"] for sector in project["sectors"]] == [
+            f"Lote {block}-{number}" for block in "AB" for number in range(1, 5)
+        ]
+        assert office.workers()["total"] == len(ranch_file("crew.csv").splitlines()) - 1
+        assert {form["_id"] for form in forms(field)} == {"form_abc123", "crop_scouting", "irrigation_round"}
+        (task_form,) = forms(field, subtype="tasks")
+        assert [task["title"] for task in task_form["tasks"]] == ["Sprayer 2, before Monday"]
+        assert field.counted(field.opened(), "evt_first")
+
+
+def forms(caller: Caller, **query: str) -> list[Json]:
+    answer = caller.get(
+        "/api/control/forms/getForms", params={"auth0Id": caller.user, "companyId": "san_pedro"} | query
+    )
+    assert answer.status_code == 200, answer.text
+    found: list[Json] = answer.json()["data"]
+    return found
+
+
+def test_the_package_carries_the_ranch_and_the_demo_picks_with_its_first_people() -> None:
+    assert files("hydrobit.demo").joinpath("ranch", "lots.geojson").read_bytes() == ranch_file("lots.geojson")
+    first = [line.split(",")[:3] for line in ranch_file("crew.csv").decode().splitlines()[1 : len(CREW) + 1]]
+    assert first == [[member.first_name, member.last_name, member.hire_date] for member in CREW]
