@@ -7,6 +7,7 @@ import msgspec
 
 from hydrobit.audit import service as audit
 from hydrobit.errors import Refused
+from hydrobit.ledger import store as ledger
 from hydrobit.storage.engine import Transaction
 from hydrobit.wire import fields
 from hydrobit.wire.workers import OPTIONS_MAX
@@ -105,6 +106,7 @@ def set_options(
     cleaned = tuple(dict.fromkeys(fields.text(name, kind.value) for name in names))
     if len(cleaned) > OPTIONS_MAX:
         raise fields.invalid(kind.value, f"may have at most {OPTIONS_MAX} options")
+    ledger.lock_head(tx, company)  # of two who set them at once, the last one's stay
     before = of_company(tx, company).options[kind]
     store.replace_template_options(tx, company, kind, cleaned)
     after = cleaned or DEFAULTS[kind]
