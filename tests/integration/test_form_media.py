@@ -253,7 +253,7 @@ async def test_media_of_a_record_are_named_and_never_swept(tmp_path: Path) -> No
     clock = MovedClock()
     async with running(tmp_path / "data", clock) as house:
         record = {"_id": demo.FORM, "auth0Id": demo.ADMIN, "type": "inspection"}
-        values = [{"field": "photo", "value": data_url(picture())}]
+        values = [{"field": "picture", "value": data_url(picture())}]
         answer = await house.call("submitRecord", ADMIN, {"record": record | {"form_values": values}})
         assert answer.status == 201
         clock.forward_hours(25)
