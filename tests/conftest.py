@@ -19,4 +19,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         times[item.nodeid] += 1
         if times[item.nodeid] > 1:
-            item._nodeid = f"{item.nodeid}[{times[item.nodeid]}]"
+            item._nodeid = f"{item.nodeid}[{times[item.nodeid]}]"  # type: ignore[attr-defined]
