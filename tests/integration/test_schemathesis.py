@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -27,7 +27,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from hydrobit.catalog import OPERATIONS
 from hydrobit.demo import company as demo
+from hydrobit.operation import Operation
 from tests.callers import DOCUMENT, Caller
 from tests.servers import RunningServer
 
@@ -145,9 +147,16 @@ def map_query(_: object, query: Any) -> Any:
     return with_real(query)
 
 
-@schema.parametrize()
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_answer_is_described(case: schemathesis.Case[Any], things: RunningServer) -> None:
-    case.call_and_validate(
-        base_url=things.address, headers={"Authorization": f"Bearer {things.token()}"}, checks=CHECKS
-    )
+@pytest.mark.parametrize("row", OPERATIONS, ids=lambda row: row.name)
+def test_every_answer_is_described(row: Operation, things: RunningServer) -> None:
+    """One test a row, under the row's name: tests that share a name are run once by xdist, however many they are."""
+    operation = schema[row.http.path][row.http.method]
+
+    @given(operation.as_strategy())
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    def every_answer(case: schemathesis.Case[Any]) -> None:
+        case.call_and_validate(
+            base_url=things.address, headers={"Authorization": f"Bearer {things.token()}"}, checks=CHECKS
+        )
+
+    every_answer()
