@@ -11,7 +11,7 @@ import pytest
 
 from hydrobit.demo import company as demo
 from hydrobit.demo.company import CREW, ranch_file
-from tests.callers import Caller, Json
+from tests.callers import Caller, Json, refusal
 from tests.servers import running
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +71,9 @@ def test_a_server_on_the_built_store_shows_the_ranch(built: tuple[Path, str]) ->
         (task_form,) = forms(field, subtype="tasks")
         assert [task["title"] for task in task_form["tasks"]] == ["Sprayer 2, before Monday"]
         assert field.counted(field.opened(), "evt_first")
+        watered = {"valve": "v1", "minutes": 45, "ec": 1.8, "problems": ["leak"], "notes": "Drips at the gate"}
+        assert field.submitted("irrigation_round", watered)["version"] == 1
+        refusal(field.submit("irrigation_round", watered | {"minutes": 601}), 400, "invalid_value")
 
 
 def forms(caller: Caller, **query: str) -> list[Json]:
