@@ -1,14 +1,11 @@
-"""The ledger as it stands in the file, read past our own code, and `hydrobit verify` as an operator calls it."""
+"""The ledger as it stands in the store, read past our own code, and `hydrobit verify` as an operator calls it."""
 
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from hydrobit.storage import directory
+from tests import engines
 
 COMMAND_S_MAX = 60
 MILLION = 1_000_000
@@ -28,10 +25,11 @@ class Line(NamedTuple):
 
 def lines(data: Path, session_id: str | None = None) -> list[Line]:
     """The entries of the demo company, or of one session, in the order of seq."""
-    rows = _select(
+    rows = engines.rows(
         data,
         "select seq, kind, client_event_id, units, prefix, answers from entry where company = 1"
-        " and (? is null or session_no = (select session_no from session where company = 1 and session_id = ?))"
+        " and (cast(? as text) is null or session_no ="
+        " (select session_no from session where company = 1 and session_id = ?))"
         " order by seq",
         session_id,
         session_id,
@@ -44,7 +42,7 @@ def lines(data: Path, session_id: str | None = None) -> list[Line]:
 
 def held_events(data: Path, session_id: str) -> dict[str, str]:
     """heldId by client event id of what is held of a session; fails when an event is held twice."""
-    rows = _select(
+    rows = engines.rows(
         data,
         "select client_event_id, prefix, held_number from held"
         " where session_no = (select session_no from session where company = 1 and session_id = ?)",
@@ -62,6 +60,7 @@ def command(data: Path, *words: str) -> "subprocess.CompletedProcess[str]":
         capture_output=True,
         text=True,
         timeout=COMMAND_S_MAX,
+        env=engines.clean_environment(data),
         check=False,
     )
 
@@ -71,21 +70,6 @@ def verify(data: Path) -> str:
     done = command(data, "verify")
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@contextmanager
-def locked(data: Path) -> Iterator[None]:
-    """Another process's hold of the write lock, as a backup tool or a curious operator would take it."""
-    with closing(sqlite3.connect(data / directory.DATABASE, isolation_level=None, timeout=10)) as other:
-        other.execute("begin immediate")
-        yield
-        other.execute("rollback")
-
-
-def _select(data: Path, query: str, *values: object) -> list[Any]:
-    address = f"{(data / directory.DATABASE).as_uri()}?mode=ro"
-    with closing(sqlite3.connect(address, uri=True)) as reader:
-        return reader.execute(query, values).fetchall()
 
 
 def _id(kind: int, prefix: int, seq: int) -> str:

@@ -1,7 +1,6 @@
 """Who calls the API in tests, and the one place where every answer is held against the derived document."""
 
 import itertools
-from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ from hydrobit.identity import store as identity_store
 from hydrobit.kit.clock import SystemClock
 from hydrobit.operation import Role
 from hydrobit.publish.openapi import document
-from hydrobit.storage import directory
 from hydrobit.storage.engine import Transaction
 from hydrobit.storage.queries import Query
+from tests import engines
 from tests.answers import check_answer
 from tests.servers import PRODUCTION, RunningServer, event, opening
 
@@ -34,7 +33,6 @@ FORMS, FORM_RECORD = "/api/control/forms/getForms", "/api/control/forms/record"
 ADMIN_FORMS = "/api/control/admin/forms"
 BULK, CHECK_KEY = f"{RECORDS}/bulk", f"{RECORDS}/check-idempotency"
 ANSWER_S_MAX = 30
-STORE_BUSY_MS_MAX = 5_000
 
 _days = itertools.count()
 _forms = itertools.count(1)
@@ -221,19 +219,19 @@ def add_people(data: Path) -> None:
         identity.add_user(tx, VIEWER, company, "A Viewer", None, Role.viewer, now)
         identity.add_user(tx, NOBODY, None, "A Passer-by", None, Role.admin, now)
 
-    with closing(directory.open_store(data, busy_ms_max=STORE_BUSY_MS_MAX)) as store:
+    with engines.opened(data) as store:
         store.write(add)
 
 
 def change_store(data: Path, statement: str, **values: object) -> None:
     """Runs a statement on a store beside its server, for what no operation and no command sets yet."""
     query = Query("by_hand", statement, tuple(values))
-    with closing(directory.open_store(data, busy_ms_max=STORE_BUSY_MS_MAX)) as store:
+    with engines.opened(data) as store:
         store.write(lambda tx: tx.run(query, **values))
 
 
 def read_store(data: Path, question: str, **values: object) -> list[tuple[Any, ...]]:
     """The rows that a question to a store finds, beside its server; values stand in the order of the marks."""
     query = Query("by_hand", question, tuple(values))
-    with closing(directory.open_store(data, busy_ms_max=STORE_BUSY_MS_MAX)) as store:
+    with engines.opened(data) as store:
         return store.read(lambda tx: tx.all(query, **values))

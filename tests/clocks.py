@@ -17,8 +17,9 @@ from typing import Self
 from hydrobit import app
 from hydrobit.demo import company as demo
 from hydrobit.kit.instants import HOUR_MS, read_instant, write_instant
-from hydrobit.settings import Settings
-from hydrobit.storage import directory
+from hydrobit.settings import Settings, load
+from hydrobit.storage import directory, stores
+from tests import engines
 from tests.servers import RunningServer
 
 DAWN = "2025-10-19T14:00:00.000Z"
@@ -74,9 +75,10 @@ class ClockedServer(RunningServer):
 def clocked(data: Path, clock_file: Path) -> Iterator[ClockedServer]:
     """A server on a data directory, ended at the end of the block."""
     command = [sys.executable, "-m", "tests.clocks", str(data), str(clock_file)]
+    variables = engines.clean_environment(data)
     root = Path(__file__).parent.parent
     clock = ManualClock.at(clock_file)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root, env=variables) as process:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
         assert address, "the server did not start; it said why above"
@@ -89,10 +91,10 @@ def clocked(data: Path, clock_file: Path) -> Iterator[ClockedServer]:
 
 def serve(data: Path, clock: ManualClock) -> None:
     """Adds the demo company to an empty store and serves until SIGTERM."""
-    settings = Settings(data=data, port=0)
+    settings = load(data=data, port=0)
     directory.prepare(data)
     app.bring_up(settings, clock)
-    store = directory.open_store(data, busy_ms_max=settings.store_busy_ms_max)
+    store = stores.open_store(settings)
     try:
         store.write(demo.add_demo, clock.now(), os.urandom)
     finally:

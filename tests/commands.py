@@ -1,22 +1,22 @@
-"""The command `hydrobit` as an operator runs it: a process of its own, without the settings of this one."""
+"""The command `hydrobit` as an operator runs it: a process with the settings of its data directory alone."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from tests import engines
 
 COMMAND_S_MAX = 60
 
 
 def hydrobit(*words: str | Path, environment: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
     """One command, run to its end."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HYDROBIT_")}
     return subprocess.run(
         [sys.executable, "-m", "hydrobit", *map(str, words)],
         capture_output=True,
         text=True,
-        env=clean | dict(environment or {}),
+        env=engines.environment_of(*words) | dict(environment or {}),
         timeout=COMMAND_S_MAX,
         check=False,
     )

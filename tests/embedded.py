@@ -19,10 +19,11 @@ from hydrobit.ledger.verify import Verified
 from hydrobit.operation import Call, Caller, Context, Operation, Role, Source
 from hydrobit.records.batch import RecordBatch
 from hydrobit.settings import Settings
-from hydrobit.storage import directory
+from hydrobit.storage import directory, stores
+from hydrobit.storage.engine import Engine
 from hydrobit.storage.objects import open_objects
-from hydrobit.storage.sqlite import SqliteEngine
 from hydrobit.wire import envelope
+from tests import engines
 
 BUSY_MS_MAX = 5_000
 DAWN = read_instant("2025-10-19T14:00:00.000Z")
@@ -68,7 +69,7 @@ class Answer:
 class House:
     """The parts that `app` puts together, without identity and roads."""
 
-    def __init__(self, data: Path, clock: MovedClock, settings: Settings, engine: SqliteEngine) -> None:
+    def __init__(self, data: Path, clock: MovedClock, settings: Settings, engine: Engine) -> None:
         self.data, self.clock, self.engine = data, clock, engine
         self.appender = Appender(
             engine,
@@ -114,10 +115,10 @@ class House:
 @asynccontextmanager
 async def running(data: Path, clock: MovedClock, **settings: Any) -> AsyncIterator[House]:
     """A house on a data directory with the demo company; a backup begins a new life here, as under a server."""
-    chosen = Settings(data=data, **settings)
+    chosen = engines.settings(data, **{"reader_connections": 1} | settings)
     prepare(data, clock)
     app.bring_up(chosen, clock, lambda tx, now: app.begin_life(tx, now, os.urandom))
-    engine = SqliteEngine(data / directory.DATABASE, busy_ms_max=BUSY_MS_MAX, reader_connections=1)
+    engine = stores.open_engine(chosen)
     house = House(data, clock, chosen, engine)
     house.appender.start()
     try:
@@ -131,21 +132,15 @@ async def running(data: Path, clock: MovedClock, **settings: Any) -> AsyncIterat
 def prepare(data: Path, clock: MovedClock) -> None:
     """Makes a store with the demo company where there is none."""
     directory.prepare(data)
-    app.bring_up(Settings(data=data), clock)
-    store = directory.open_store(data, busy_ms_max=BUSY_MS_MAX)
-    try:
+    app.bring_up(engines.settings(data), clock)
+    with engines.opened(data) as store:
         store.write(demo.add_demo, clock.now(), os.urandom)
-    finally:
-        store.close()
 
 
 def verify(data: Path) -> list[Verified]:
     """What `hydrobit verify` finds in a directory. Raises LedgerBroken."""
-    store = directory.open_store(data, busy_ms_max=BUSY_MS_MAX)
-    try:
+    with engines.opened(data) as store:
         return verify_everything(store)
-    finally:
-        store.close()
 
 
 def _plain(shape: object) -> dict[str, Any]:

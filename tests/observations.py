@@ -1,7 +1,6 @@
 """Pest observations put into a store beside its server, as a form that was handed in leaves them."""
 
 import itertools
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,11 @@ from typing import Any
 from hydrobit.demo import company as demo
 from hydrobit.kit.amounts import MILLION
 from hydrobit.kit.instants import read_instant
-from hydrobit.storage import directory
 from hydrobit.storage.engine import Transaction
 from hydrobit.storage.queries import Query
+from tests import engines
 
 _numbers = itertools.count(1_000)
-BUSY_MS_MAX = 5_000
 LATITUDE, LONGITUDE = 19.4326, -99.1332
 
 
@@ -60,7 +58,7 @@ def hand_in(data: Path, *forms: Form) -> None:
             for place, seen in enumerate(form.seen):
                 _insert(tx, "pest_observation", _observation(form, place, seen))
 
-    with closing(directory.open_store(data, busy_ms_max=BUSY_MS_MAX)) as store:
+    with engines.opened(data) as store:
         store.write(insert)
 
 

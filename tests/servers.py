@@ -1,6 +1,5 @@
 """Real servers for tests: started as a process on a free loopback port, spoken to over HTTP, ended by their id."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from hydrobit.identity.signing import SigningKey
 from hydrobit.kit.clock import SystemClock
 from hydrobit.settings import Settings
 from hydrobit.storage import directory
+from tests import engines
 
 STOP_S_MAX = 20
 PRODUCTION = "/api/control/production"
@@ -55,11 +55,9 @@ def start(
 ) -> RunningServer:
     """Starts a server with the demo company and waits for the address it prints. `prefix` may be `strace ...`."""
     command = [*prefix, sys.executable, "-m", "hydrobit", "serve", "--demo", "--port", "0", "--data", str(data), *flags]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HYDROBIT_")}
+    variables = engines.clean_environment(data, **(environment or {}))
     with open(data.parent / f"{data.name}.log", "a") as log:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, text=True, env=clean | dict(environment or {})
-        )
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables)
     assert process.stdout is not None
     address = process.stdout.readline().strip()
     if not address:

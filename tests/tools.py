@@ -1,4 +1,4 @@
-"""Programs that a machine may lack: the mark of a test that needs one, and the list of the tests left out for it."""
+"""Why a test does not run everywhere: it needs a program that a machine may lack, or it is about one engine alone."""
 
 import shutil
 
@@ -10,6 +10,24 @@ MISSING = "needs a program that is not on this machine: "
 def needs(tool: str) -> pytest.MarkDecorator:
     """Mark a test that runs only where `tool` is on the PATH; the run's last lines name it where it is not."""
     return pytest.mark.skipif(shutil.which(tool) is None, reason=MISSING + tool)
+
+
+def alone_on(engine: str, why: str) -> pytest.MarkDecorator:
+    """Mark a test that says something of one engine alone; `why` is for its reader."""
+    assert why
+    return pytest.mark.alone_on(engine)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is about one engine alone is not there on the other."""
+    elsewhere = [item for item in items if _is_elsewhere(item)]
+    items[:] = [item for item in items if item not in set(elsewhere)]
+    config.hook.pytest_deselected(items=elsewhere)
+
+
+def _is_elsewhere(item: pytest.Item) -> bool:
+    mark, call = item.get_closest_marker("alone_on"), getattr(item, "callspec", None)
+    return mark is not None and call is not None and call.params.get("store_engine", mark.args[0]) != mark.args[0]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

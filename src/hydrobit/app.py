@@ -26,11 +26,10 @@ from hydrobit.operation import Context
 from hydrobit.publish.openapi import document
 from hydrobit.records.batch import RecordBatch
 from hydrobit.settings import Settings
-from hydrobit.storage import directory
+from hydrobit.storage import directory, stores
 from hydrobit.storage.engine import Transaction
 from hydrobit.storage.objects import PATH as OBJECTS_PATH
 from hydrobit.storage.objects import open_objects
-from hydrobit.storage.sqlite import SqliteEngine
 from hydrobit.transport.clock import JobClock
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.http.endpoints import endpoints, to_answer
@@ -63,14 +62,11 @@ async def serve(
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         directory.prepare(settings.data)
-        stack.callback(directory.lock(settings.data).close)
+        if not settings.database_url:  # on PostgreSQL several servers may share one directory
+            stack.callback(directory.lock(settings.data).close)
         bring_up(settings, clock, lambda tx, now: begin_life(tx, now, random))
 
-        engine = SqliteEngine(
-            settings.data / directory.DATABASE,
-            busy_ms_max=settings.store_busy_ms_max,
-            reader_connections=settings.reader_connections,
-        )
+        engine = stores.open_engine(settings)
         stack.push_async_callback(engine.stop)
 
         metrics = Metrics()
@@ -86,7 +82,7 @@ async def serve(
         appender.start()
         stack.push_async_callback(appender.stop)
 
-        own_key = SigningKey.load_or_create(settings.data / directory.SIGNING_KEY) if settings.local_tokens else None
+        own_key = SigningKey.load_or_create(directory.signing_key(settings)) if settings.local_tokens else None
         remote = await _remote_keys(settings, stack)
         keys = KeyCheck(engine, facts_age_s_max=settings.facts_age_s_max, length_max=settings.token_cache_length_max)
         stack.push_async_callback(keys.write_uses)
@@ -101,7 +97,7 @@ async def serve(
         objects = open_objects(
             settings.objects_url,
             settings.data / directory.OBJECTS,
-            settings.data / directory.LINKS_KEY,
+            directory.links_key(settings),
             settings.public_url,
             settings.object_link_s,
         )
@@ -134,11 +130,11 @@ def _key_uses(keys: KeyCheck) -> Job:
 def bring_up(
     settings: Settings, clock: Clock, on_backup: Callable[[Transaction, int], None] | None = None
 ) -> list[str]:
-    """Migrates the store of the data directory and returns the names of what was applied; safe to repeat.
+    """Migrates the store and returns the names of what was applied; safe to repeat.
 
     `on_backup` is what a server does before a restored backup becomes its store.
     """
-    store = directory.open_store(settings.data, busy_ms_max=settings.store_busy_ms_max)
+    store = stores.open_store(settings)
     try:
         applied = store.write(directory.bring_up, clock.now(), on_backup)
     finally:

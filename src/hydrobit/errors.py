@@ -5,6 +5,7 @@
     ├── SettingError      a setting or flag is wrong; the start stops with the sentence
     ├── StoreError        the store cannot be used as it is
     │   ├── StoreBusy         another process holds it; passes by itself
+    │   ├── StoreAway         its database cannot be reached; passes by itself
     │   ├── StoreInUse        another server owns the directory
     │   └── StoreTooNew       written by a newer release
     ├── Duplicate         a unique constraint refused a row (raised by storage, answered by the ledger)
@@ -32,6 +33,10 @@ class StoreError(HydrobitError):
 
 class StoreBusy(StoreError):
     """Another process holds the store's write lock; the same call may succeed a moment later."""
+
+
+class StoreAway(StoreError):
+    """The database that holds the store cannot be reached, or was lost on the way; whoever waits for it may be told."""
 
 
 class StoreInUse(StoreError):

@@ -18,7 +18,7 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,12}")
 class Settings:
     """A field `keep_alive_s` is the variable HYDROBIT_KEEP_ALIVE_S. Lists are separated by commas."""
 
-    data: Path = Path("data")  # The data directory: database, keys, lock.
+    data: Path = Path("data")  # The data directory: database, keys, objects, lock.
     host: str = "127.0.0.1"  # The address to listen at.
     port: int = 8080  # The port to listen at; 0 takes a free one.
 
@@ -62,6 +62,14 @@ class Settings:
     stop_s_max: int = 8  # The time that requests under way get at a stop.
     expiry_interval_s: int = 30  # The pause between two looks for sessions that ran out.
     store_busy_ms_max: int = 5_000  # The longest wait for another process's write lock.
+
+    # Where the ledger stands.
+    database_url: str = ""  # postgresql://user:password@host,host/name; empty: SQLite in the data directory.
+    writer_connections: int = 4  # How many units write at the same time on PostgreSQL; a connection each.
+    database_away_s_max: int = 5  # How long a call waits for a PostgreSQL that is away or changes its primary.
+    database_unit_s_max: int = 30  # The longest that one statement on PostgreSQL may take.
+    database_may_lose: bool = False  # Whether a PostgreSQL with fsync or synchronous_commit off is used.
+    keys: Path = Path("keys")  # The folder of the keys, seen from the data directory; nodes of one database share it.
 
     # Photos and media.
     objects_url: str = ""  # Where they are kept, such as s3://bucket/prefix; empty: in the data directory.
@@ -138,6 +146,8 @@ def _check(settings: Settings) -> None:
         value = getattr(settings, field.name)
         if isinstance(value, int) and not isinstance(value, bool) and field.name not in may_be_zero and value < 1:
             raise SettingError(f"{PREFIX}{field.name.upper()} is {value}; it must be at least 1")
+    if settings.database_url and not settings.database_url.startswith(("postgresql://", "postgres://")):
+        raise SettingError(f"{PREFIX}DATABASE_URL must begin with postgresql://; leave it empty for SQLite")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise SettingError(f"{PREFIX}LOG_LEVEL is {settings.log_level!r}; it must be debug, info, warning or error")
     given = [bool(settings.oidc_issuer), bool(settings.oidc_audience), bool(settings.oidc_jwks_url)]

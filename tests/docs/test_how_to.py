@@ -11,6 +11,7 @@ import pytest
 
 from hydrobit.demo import company as demo
 from hydrobit.demo.company import CREW, ranch_file
+from tests import engines
 from tests.callers import Caller, Json, refusal
 from tests.servers import running
 
@@ -26,12 +27,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("ranch")
     (folder / "examples").symlink_to(ROOT / "examples")
     blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HYDROBIT_")}
-    found_first = f"{Path(sys.executable).parent}:{clean['PATH']}"
+    found_first = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     shell = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "".join(blocks)],
         cwd=folder,
-        env=clean | {"PATH": found_first, "COLUMNS": "200"},
+        env=engines.clean_environment(folder / "ranch-data", PATH=found_first, COLUMNS="200"),
         capture_output=True,
         text=True,
         timeout=SHELL_S_MAX,

@@ -7,6 +7,7 @@ import pytest
 
 from hydrobit.demo import company as demo
 from tests.callers import VIEWER, Caller, add_people
+from tests.each_engine import tmp_path_factory as tmp_path_factory
 from tests.servers import RunningServer, running
 
 

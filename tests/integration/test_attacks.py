@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from hydrobit.storage import directory
+from hydrobit.storage.queries import SQLITE
+from tests import engines
 from tests.callers import BULK, RECORDS, Caller
 from tests.servers import RunningServer, event, running
 from tests.sockets import Broken, Connection, request
+from tests.tools import alone_on
 from tests.watching import memory_peak_kib
 
 MARKS = 400_000
@@ -34,8 +37,9 @@ def phone(server: RunningServer) -> Iterator[Connection]:
 
 def command(server: RunningServer, *words: str) -> "subprocess.CompletedProcess[str]":
     line = [sys.executable, "-m", "hydrobit", *words, "--data", str(server.data)]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HYDROBIT_")}
-    return subprocess.run(line, capture_output=True, text=True, env=clean, timeout=60, check=False)
+    return subprocess.run(
+        line, capture_output=True, text=True, env=engines.clean_environment(server.data), timeout=60, check=False
+    )
 
 
 # Texts.
@@ -100,6 +104,7 @@ def test_a_name_in_the_words_of_a_terminal_is_listed_as_it_is(server: RunningSer
     assert "[/red]" in listed.stdout
 
 
+@alone_on(SQLITE, "a database has no files of ours but the keys")
 def test_what_a_command_makes_is_its_owners_alone(tmp_path: Path) -> None:
     open_to_all = tmp_path / "data"
     open_to_all.mkdir(mode=0o755)

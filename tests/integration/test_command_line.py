@@ -1,7 +1,6 @@
 """The command `hydrobit` as an operator runs it: real processes, beside a running server where that matters."""
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +13,16 @@ from hydrobit import catalog
 from hydrobit.cli.common import seconds
 from hydrobit.demo import company as demo
 from hydrobit.errors import SettingError
+from hydrobit.storage.queries import POSTGRES, SQLITE
+from tests import engines
 from tests.callers import Caller
 from tests.commands import hydrobit, printed
 from tests.integration.test_photos import data_url, picture
 from tests.servers import PRODUCTION, RunningServer, event, open_session, opening, running
+from tests.tools import alone_on
 
 SOURCE = Path(catalog.__file__).parent
+OURS = "PostgreSQL is kept by its own programs"
 
 
 def refusal(*words: str | Path, environment: Mapping[str, str] | None = None) -> str:
@@ -53,6 +56,7 @@ def test_the_demo_company_is_refused_where_others_could_reach_it(tmp_path: Path)
     assert not data.exists()
 
 
+@alone_on(SQLITE, "several servers may share a database, and a directory beside it")
 def test_a_second_server_on_the_same_directory_is_refused(server: RunningServer) -> None:
     assert "another server runs on" in refusal("serve", "--port", "0", "--data", server.data)
 
@@ -168,8 +172,7 @@ def test_held_list_shows_what_came_after_the_close(server: RunningServer, client
 @contextmanager
 def restored(backup: Path, data: Path) -> Iterator[RunningServer]:
     """A server on a copy of a backup, as an operator restores one."""
-    shutil.copytree(backup, data)
-    with running(data) as started:
+    with running(engines.copy(backup, data)) as started:
         yield started
 
 
@@ -177,7 +180,7 @@ def test_a_backup_of_a_running_server_holds_what_was_recorded_before_it(tmp_path
     with running(tmp_path / "data") as server, server.client() as client:
         session_id = open_session(client)
         before = record(client, session_id, "before")
-        printed("backup", tmp_path / "backup", "--data", server.data)
+        engines.back_up(server.data, tmp_path / "backup")
         after = record(client, session_id, "after")
     with restored(tmp_path / "backup", tmp_path / "restored") as server, server.client() as client:
         assert client.get(f"{PRODUCTION}/records/{before}").status_code == 200
@@ -187,10 +190,16 @@ def test_a_backup_of_a_running_server_holds_what_was_recorded_before_it(tmp_path
         assert printed("verify", "--data", server.data).endswith("2 ledgers verified")
 
 
+@alone_on(POSTGRES, "SQLite is kept by the command")
+def test_a_backup_of_a_database_is_told_to_be_postgresqls_own(server: RunningServer, tmp_path: Path) -> None:
+    assert "keep it with pg_dump" in refusal("backup", tmp_path / "backup", "--data", server.data)
+    assert not (tmp_path / "backup").exists()
+
+
 def test_a_restored_store_never_gives_an_id_again_however_often_it_is_restored(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server, server.client() as client:
         session_id = open_session(client)
-        printed("backup", tmp_path / "backup", "--data", server.data)
+        engines.back_up(server.data, tmp_path / "backup")
         given = [{record(client, session_id, f"original-{number}") for number in range(5)}]
     for life in range(2):
         # Who looks at a backup before using it must not begin its new life: the next restore would begin the same one.
@@ -201,6 +210,7 @@ def test_a_restored_store_never_gives_an_id_again_however_often_it_is_restored(t
     assert len(set.union(*given)) == sum(map(len, given))
 
 
+@alone_on(SQLITE, "PostgreSQL is kept by its own programs, and the keys beside it")
 def test_only_a_backup_with_keys_believes_the_tokens_of_before(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
         token = server.token()
@@ -215,6 +225,7 @@ def test_only_a_backup_with_keys_believes_the_tokens_of_before(tmp_path: Path) -
     assert not (tmp_path / "without" / "keys").exists()
 
 
+@alone_on(SQLITE, OURS)
 def test_a_backup_of_a_running_server_holds_its_photos(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server, Caller(server) as admin:
         worker = admin.registered(first_name="Photo", photo=data_url(picture()))
@@ -233,6 +244,7 @@ def test_a_backup_of_a_running_server_holds_its_photos(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}
 
 
+@alone_on(SQLITE, OURS)
 def test_a_backup_says_that_a_bucket_keeps_its_objects(server: RunningServer, tmp_path: Path) -> None:
     bucket = {"HYDROBIT_OBJECTS_URL": "s3://photos"}
     done = hydrobit("backup", tmp_path / "backup", "--data", server.data, environment=bucket)
@@ -240,11 +252,13 @@ def test_a_backup_says_that_a_bucket_keeps_its_objects(server: RunningServer, tm
     assert not (tmp_path / "backup" / "objects").exists()
 
 
+@alone_on(SQLITE, OURS)
 def test_a_backup_never_writes_over_another(server: RunningServer, tmp_path: Path) -> None:
     printed("backup", tmp_path / "backup", "--data", server.data)
     assert "is not an empty directory" in refusal("backup", tmp_path / "backup", "--data", server.data)
 
 
+@alone_on(SQLITE, OURS)
 def test_a_backup_with_keys_of_a_store_that_has_none_yet_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     printed("migrate", "--data", tmp_path / "data")
     sentence = refusal("backup", tmp_path / "backup", "--with-keys", "--data", tmp_path / "data")

@@ -5,7 +5,7 @@ import json
 import os
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.http.endpoints import endpoints
 from hydrobit.transport.http.shell import Answer, Routes, Shell
 from hydrobit.transport.metrics import Metrics
+from tests import engines
 from tests.callers import Caller, read_store, refusal
 from tests.embedded import House, MovedClock, running
 from tests.servers import RunningServer
@@ -386,7 +387,7 @@ def test_what_is_stored_of_a_key_is_its_salt_and_digest(tmp_path: Path) -> None:
         operator = Author(1, "operator", 0, os.urandom)
         keys.add_key(tx, operator, made, Wish("Scale", frozenset({Scope.write_iot}), None))
 
-    with serving(tmp_path / "data"), closing(directory.open_store(tmp_path / "data", busy_ms_max=5_000)) as store:
+    with serving(tmp_path / "data"), engines.opened(tmp_path / "data") as store:
         store.write(add)
     rows = read_store(tmp_path / "data", "select key_id, salt, digest from company_key")
     assert rows == [(made.key_id, made.salt, made.digest)]

@@ -20,6 +20,7 @@ from hydrobit.demo.api import record_body
 from hydrobit.demo.plan import dawn, plan
 from hydrobit.kit.clock import SystemClock
 from hydrobit.kit.instants import read_instant, write_instant
+from tests import engines
 from tests.servers import PRODUCTION, STOP_S_MAX, opening, running
 from tests.tools import needs
 
@@ -87,7 +88,7 @@ class Demo:
 @contextmanager
 def demo(data: Path, *flags: str) -> Iterator[Demo]:
     process = subprocess.Popen(
-        _command(data, *flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
+        _command(data, *flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment(data)
     )
     try:
         yield Demo(process)
@@ -100,7 +101,7 @@ def demo(data: Path, *flags: str) -> Iterator[Demo]:
 def failing(data: Path, *flags: str) -> "subprocess.CompletedProcess[str]":
     """A demo that ends by itself."""
     return subprocess.run(
-        _command(data, *flags), capture_output=True, text=True, env=_environment(), timeout=60, check=False
+        _command(data, *flags), capture_output=True, text=True, env=_environment(data), timeout=60, check=False
     )
 
 
@@ -108,8 +109,8 @@ def _command(data: Path, *flags: str) -> list[str]:
     return [sys.executable, "-m", "hydrobit", "demo", "--data", str(data), *(flags or ("--port", "0"))]
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("HYDROBIT_")}
+def _environment(data: Path) -> dict[str, str]:
+    return engines.clean_environment(data)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +160,7 @@ def test_the_curl_line_counts_one_box_and_sent_twice_still_one(played: Demo) -> 
 @needs("curl")
 def test_the_curl_line_works_as_a_shell_reads_it(played: Demo) -> None:
     (line,) = [line for line in played.lines if line.startswith("curl ")]
-    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True, env=_environment())
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
     assert '"status":"success"' in done.stdout
 
 
@@ -269,7 +270,7 @@ def test_a_port_that_is_taken_is_said_in_a_sentence_before_anything_is_made(tmp_
 
 def test_a_store_without_the_demo_company_is_left_alone(tmp_path: Path) -> None:
     add = [sys.executable, "-m", "hydrobit", "company", "add", "comp_1", "One", "--data", str(tmp_path / "data")]
-    subprocess.run(add, check=True, capture_output=True, env=_environment())
+    subprocess.run(add, check=True, capture_output=True, env=_environment(tmp_path / "data"))
     ended = failing(tmp_path / "data")
     assert ended.returncode == 1
     assert "holds other companies, not the demo's" in ended.stderr
@@ -278,7 +279,10 @@ def test_a_store_without_the_demo_company_is_left_alone(tmp_path: Path) -> None:
 def test_a_terminal_sees_a_bar_and_a_call_that_is_not_broken_into_lines(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        _command(tmp_path / "data"), stdout=theirs, stderr=subprocess.DEVNULL, env=_environment() | {"TERM": "xterm"}
+        _command(tmp_path / "data"),
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        env=_environment(tmp_path / "data") | {"TERM": "xterm"},
     )
     os.close(theirs)
     try:

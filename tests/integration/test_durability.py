@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from hydrobit.demo import company as demo
+from hydrobit.storage.queries import SQLITE
 from tests.servers import PRODUCTION, RunningServer, event, open_session
 from tests.sockets import Connection
-from tests.tools import needs
+from tests.tools import alone_on, needs
 from tests.traces import SystemCall, answered_writes, read_trace, traced
 
 RECORDS = f"{PRODUCTION}/records"
@@ -23,6 +24,7 @@ SYNC_ENDED = "8 <... fdatasync resumed>)            = 0"
 ANSWER = r'7 write(18<socket:[5]>, "HTTP/1.1 201 Created\r\n"..., 230) = 230'
 
 
+@alone_on(SQLITE, "PostgreSQL syncs in its own process; the engine asks it whether it does")
 @needs("strace")
 def test_every_write_is_synced_before_its_answer_is_begun(tmp_path: Path) -> None:
     with traced(tmp_path / "data") as (server, trace):

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from hydrobit.demo import company as demo
-from hydrobit.storage import directory
-from tests import embedded
+from tests import embedded, engines
 from tests.callers import ADMIN_USERS, Caller, add_people, read_store, refusal
 from tests.commands import hydrobit, printed
 from tests.integration.test_photos import data_url, picture
@@ -147,13 +146,13 @@ def test_a_users_name_is_forgotten_once_the_user_is_disabled(server: RunningServ
     embedded.verify(server.data)
 
 
-def test_nothing_of_a_person_is_left_in_the_file(tmp_path: Path) -> None:
+def test_nothing_of_a_person_is_left_in_the_store(tmp_path: Path) -> None:
     """Once the server has stopped and its log of writes is folded in."""
     with running(tmp_path / "data") as server, Caller(server) as admin:
         worker, _, _ = write_about_her(admin, "2025-03-16")
         erase(server, worker["worker_id"])
         server.stop()
-    content = b"".join(file.read_bytes() for file in sorted((tmp_path / "data").glob(f"{directory.DATABASE}*")))
+    content = engines.all_of_it(tmp_path / "data")
     assert worker["worker_id"].encode() in content
     assert not [secret for secret in SECRETS if secret.encode() in content]
     embedded.verify(tmp_path / "data")

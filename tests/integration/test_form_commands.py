@@ -12,6 +12,7 @@ from hydrobit import cli
 from hydrobit.cli import forms  # noqa: F401 - importing it registers its commands
 from hydrobit.demo import company as demo
 from hydrobit.errors import HydrobitError
+from tests import engines
 from tests.callers import FORMS, Caller, Json
 from tests.servers import RunningServer
 
@@ -51,6 +52,8 @@ class Commands:
 @pytest.fixture
 def commands(server: RunningServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Commands:
     monkeypatch.setenv("COLUMNS", "200")
+    for name, value in engines.environment(server.data).items():
+        monkeypatch.setenv(name, value)
     return Commands(server, capsys)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests import books
+from tests import books, engines
 from tests.callers import NOBODY, VIEWER, add_people
 from tests.servers import PRODUCTION, RunningServer, event, open_session, running, start
 from tests.sockets import Broken, Connection, request
@@ -366,7 +366,7 @@ def test_what_breaks_a_connection_is_answered_after_the_requests_before_it(
 ) -> None:
     """The record is stored, so its caller must not be told of the other's fault in its place."""
     event_id = f"before-{status}-{len(after)}"
-    with books.locked(strict.data):
+    with engines.locked(strict.data):
         phone.send(request("POST", RECORDS, phone.token, event(session_id, event_id)) + HEALTH + after)
         assert_serves(strict)
         assert phone.is_quiet()

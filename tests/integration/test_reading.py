@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from hydrobit.demo import company as demo
+from tests import engines
 from tests.callers import BULK, CHECK_KEY, RECORDS, SESSIONS, Caller, element, refusal
 from tests.servers import RunningServer, event
 from tests.sockets import Connection
@@ -65,7 +66,7 @@ def test_a_deep_body_is_read_or_refused_and_never_a_fault(
 def test_unknown_fields_are_named_and_forgotten(server: RunningServer, admin: Caller, session_id: str) -> None:
     answer = sent_as(admin, session_id, colour='"7d0f3c blue"', weather='{"rain": 1e999}')
     assert (answer.status_code, answer.json()["ignored"]) == (201, ["colour", "weather"])
-    stored = (server.data / "hydrobit.db").read_bytes() + (server.data / "hydrobit.db-wal").read_bytes()
+    stored = engines.all_of_it(server.data)
     assert b"7d0f3c blue" not in stored
 
 

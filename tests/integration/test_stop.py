@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import books
+from tests import books, engines
 from tests.servers import PRODUCTION, RunningServer, event, open_session, opening, running
 from tests.sockets import Answer, Broken, Connection, request
 from tests.watching import accepts, metrics, until
@@ -41,7 +41,7 @@ def test_what_is_queued_at_sigterm_is_committed_and_answered(tmp_path: Path) -> 
             session_id = open_session(client)
         watcher = held.enter_context(Connection(server.address))
         phones = [held.enter_context(Connection(server.address, server.token())) for _ in range(40)]
-        with books.locked(server.data):
+        with engines.locked(server.data):
             for number, phone in enumerate(phones):
                 phone.send_request("POST", RECORDS, event(session_id, f"evt-{number}"))
             until(lambda: metrics(watcher)["hydrobit_queue_rows"] > 0, "a queued record")
@@ -156,7 +156,7 @@ def test_a_store_that_another_process_holds_delays_the_stop_no_longer_than_set(t
     limits = {"HYDROBIT_STOP_S_MAX": "2", "HYDROBIT_STORE_BUSY_MS_MAX": "1500"}
     with running(tmp_path / "data", environment=limits) as server, ExitStack() as held:
         phones = [held.enter_context(Connection(server.address, server.token())) for _ in range(8)]
-        with books.locked(server.data):
+        with engines.locked(server.data):
             for number, phone in enumerate(phones):
                 phone.send_request("POST", f"{PRODUCTION}/sessions", opening(f"2025-02-{number + 1:02}"))
             assert_server_has_read(server)

@@ -3,10 +3,7 @@
 import asyncio
 import random
 import re
-import shutil
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,8 +14,10 @@ from hydrobit.errors import HydrobitError, LedgerBroken
 from hydrobit.ledger.entry import Kind
 from hydrobit.ledger.store import sql
 from hydrobit.storage import directory
-from tests import embedded
+from hydrobit.storage.queries import SQLITE
+from tests import embedded, engines
 from tests.books import command
+from tests.tools import alone_on
 from tests.unit.ledger import independent
 from tests.unit.ledger.books import write_a_day
 
@@ -42,48 +41,44 @@ BYTES_TRIED = 400
 
 
 class Book:
-    """A data directory that tests break again and again."""
+    """A store that tests break again and again."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        self.path = data / directory.DATABASE
-        self._sound = self.path.read_bytes()
+        self._sound = engines.kept(data, tuple(KEYS))
 
     def mend(self) -> None:
-        for name in ("-wal", "-shm"):
-            self.path.with_name(self.path.name + name).unlink(missing_ok=True)
-        self.path.write_bytes(self._sound)
+        self._sound()
 
-    @contextmanager
-    def opened(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.path)) as connection:
-            yield connection
-            connection.commit()
+    @property
+    def path(self) -> Path:
+        return self.data / directory.DATABASE
+
+    def opened(self) -> AbstractContextManager[engines.Hand]:
+        return engines.hand(self.data)
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        with self.opened() as connection:
-            connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(f"select * from {table} order by {', '.join(KEYS[table])}")]
+        with self.opened() as hand:
+            return hand.dicts(f"select * from {table} order by {', '.join(KEYS[table])}")
 
     def texts(self) -> list[dict[str, Any]]:
         """The personal texts that entries name; those of the audit log are no part of the ledger."""
-        with self.opened() as connection:
-            audited = connection.execute("select before_digest from audit union select after_digest from audit")
+        with self.opened() as hand:
+            audited = hand.rows("select before_digest from audit union select after_digest from audit")
             digests = {digest for (digest,) in audited}
         return [row for row in self.rows("personal") if row["digest"] not in digests]
 
     def change(self, statement: str, *values: object) -> None:
-        with self.opened() as connection:
-            assert connection.execute(statement, values).rowcount == 1
+        with self.opened() as hand:
+            assert hand.write(statement, *values) == 1
 
     def set(self, table: str, row: dict[str, Any], column: str, value: object) -> None:
         where = " and ".join(f"{key} = ?" for key in KEYS[table])
         self.change(f"update {table} set {column} = ? where {where}", value, *(row[key] for key in KEYS[table]))
 
     def may_be_null(self, table: str) -> list[str]:
-        with self.opened() as connection:
-            columns = connection.execute(f"pragma table_info({table})").fetchall()
-        return [name for _, name, _, not_null, _, is_key in columns if not (not_null or is_key)]
+        with self.opened() as hand:
+            return hand.may_be_null(table)
 
     def complaint(self) -> str:
         """What verify says is broken; fails when it finds everything sound."""
@@ -101,7 +96,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def book(written: Path, tmp_path: Path) -> Book:
-    return Book(Path(shutil.copytree(written, tmp_path / "data")))
+    return Book(engines.copy(written, tmp_path / "data"))
 
 
 def other(value: Any, column: str) -> object:
@@ -177,11 +172,11 @@ def test_two_entries_that_changed_places_are_named(book: Book) -> None:
     for first, second in pairwise(entries):
         if first["company"] != second["company"]:
             continue
-        with book.opened() as connection:
+        with book.opened() as hand:
             move = "update entry set entry_id = ?, seq = ? where entry_id = ?"
-            connection.execute(move, (0, 0, first["entry_id"]))
-            connection.execute(move, (first["entry_id"], first["seq"], second["entry_id"]))
-            connection.execute(move, (second["entry_id"], second["seq"], 0))
+            hand.write(move, 0, 0, first["entry_id"])
+            hand.write(move, first["entry_id"], first["seq"], second["entry_id"])
+            hand.write(move, second["entry_id"], second["seq"], 0)
         assert f"seq {first['seq']} does not fit the chain" in book.complaint()
         book.mend()
 
@@ -280,21 +275,17 @@ class Forger:
     def append(self, like: dict[str, Any], **changes: Any) -> int:
         """Appends an entry like another one, chains it, moves the head, and returns its seq."""
         company = like["company"]
-        with self.book.opened() as connection:
+        with self.book.opened() as hand:
             for index in ("entry_event", "entry_key", "entry_device", "entry_answer"):
-                connection.execute(f"drop index if exists {index}")
-            seq, units, end = connection.execute(
-                "select seq, units, hash from head where company = ?", (company,)
-            ).fetchone()
+                hand.write(f"drop index if exists {index}")
+            ((seq, units, end),) = hand.rows("select seq, units, hash from head where company = ?", company)
             seq += 1
             row = like | {"seq": seq, "entry_id": company << 40 | seq} | changes
             row["hash"] = independent.link(end, [row[column] for column in independent.COLUMNS])
-            connection.execute(
-                f"insert into entry ({', '.join(row)}) values ({', '.join('?' * len(row))})", tuple(row.values())
-            )
-            connection.execute(
+            hand.write(f"insert into entry ({', '.join(row)}) values ({', '.join('?' * len(row))})", *row.values())
+            hand.write(
                 "update head set seq = ?, units = ?, hash = ? where company = ?",
-                (seq, units + row["units"], row["hash"], company),
+                *(seq, units + row["units"], row["hash"], company),
             )
         return int(seq)
 
@@ -431,6 +422,7 @@ def test_a_description_whose_text_is_gone_is_named(book: Book, forger: Forger) -
     assert f"the text of seq {seq} is gone" in book.complaint()
 
 
+@alone_on(SQLITE, "PostgreSQL answers for its own files, with a checksum on every page")
 def test_whichever_bit_of_the_file_flips_verify_finds_it_or_nothing_was_lost(book: Book) -> None:
     """At places spread over the whole file, indexes and all, as a worn disk would do it."""
     choose = random.Random(20251019)
@@ -448,15 +440,16 @@ def test_whichever_bit_of_the_file_flips_verify_finds_it_or_nothing_was_lost(boo
     assert found > BYTES_TRIED // 20
 
 
+@alone_on(SQLITE, "PostgreSQL holds its own indexes against their tables, by pg_amcheck")
 def test_a_key_that_the_index_lost_is_named(book: Book) -> None:
     """The table is as it was; only the look-up that keeps work from being counted twice would fail."""
     file = book.path.read_bytes()
-    with book.opened() as connection:
-        (seq, root) = connection.execute(
+    with book.opened() as hand:
+        ((seq, root),) = hand.rows(
             "select e.seq, s.rootpage from entry as e, sqlite_master as s"
             " where e.company = 1 and e.idempotency_key = 'k2' and s.name = 'entry_key'"
-        ).fetchone()
-        (size,) = connection.execute("pragma page_size").fetchone()
+        )
+        ((size,),) = hand.rows("pragma page_size")
     place = file.index(b"k2", (root - 1) * size)
     assert place < root * size
     book.path.write_bytes(file[:place] + b"k9" + file[place + 2 :])
@@ -485,9 +478,9 @@ def test_the_command_names_it_and_exits_with_1(book: Book, statement: str, sente
 
 def _contents(book: Book) -> dict[str, list[tuple[Any, ...]]]:
     """All that verify answers for; what a held count says is not among it."""
-    with book.opened() as connection:
+    with book.opened() as hand:
         return {
-            table: connection.execute(f"select * from {table} order by {', '.join(keys)}").fetchall()
+            table: hand.rows(f"select * from {table} order by {', '.join(keys)}")
             for table, keys in KEYS.items()
             if table != "held"
         }

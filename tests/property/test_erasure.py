@@ -2,8 +2,6 @@
 
 import asyncio
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,8 @@ from hypothesis import strategies as st
 
 from hydrobit.ledger import store as ledger
 from hydrobit.ledger.read import WorkerSum, session_sums
-from hydrobit.storage import directory
-from tests import embedded
-from tests.embedded import ADMIN, BUSY_MS_MAX, MovedClock
+from tests import embedded, engines
+from tests.embedded import ADMIN, MovedClock
 from tests.unit.ledger import independent
 from tests.unit.ledger.books import count, open_session, write_a_day
 
@@ -33,15 +30,15 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(places=st.sets(st.integers(0, TEXTS_MAX)))
 def test_erasing_texts_leaves_the_chain_and_the_units(written: Path, tmp_path: Path, places: set[int]) -> None:
     data = tmp_path / "data"
+    engines.forget(data)
     shutil.rmtree(data, ignore_errors=True)
-    shutil.copytree(written, data)
+    engines.copy(written, data)
     before = sums(data)
-    with closing(sqlite3.connect(data / directory.DATABASE)) as store:
-        texts = store.execute("select digest, subject, text from personal where company = 1 order by digest").fetchall()
-        erased = [text for place, text in enumerate(texts) if place in places]
-        erase(store, [digest for digest, *_ in erased])
+    texts = engines.rows(data, "select digest, subject, text from personal where company = 1 order by digest")
+    erased = [text for place, text in enumerate(texts) if place in places]
+    erase(data, [digest for digest, *_ in erased])
     embedded.verify(data)
-    independent.verify(data / directory.DATABASE)
+    independent.verify(data)
     names = {(subject, text) for _, subject, text in erased}
     for old, new in zip(before, sums(data), strict=True):
         assert new.names == tuple(name for name in old.names if (old.worker_id, name) not in names)
@@ -54,10 +51,9 @@ async def test_an_erased_name_is_gone_from_what_is_shown_and_kept(tmp_path: Path
     async with embedded.running(data, clock) as house:
         session_id = await open_session(house, ADMIN)
         record_id = await count(house, ADMIN, session_id, "e1", worker_name="Xochitl Nezahualcoyotl")
-    with closing(sqlite3.connect(data / directory.DATABASE)) as store:
-        erase(store, [digest for (digest,) in store.execute("select digest from personal")])
-        store.execute("vacuum")
-    assert b"Xochitl" not in (data / directory.DATABASE).read_bytes()
+    erase(data, [digest for (digest,) in engines.rows(data, "select digest from personal")])
+    engines.pack(data)
+    assert b"Xochitl" not in engines.file_of(data, "personal").read_bytes()
     async with embedded.running(data, clock) as house:
         record = await house.call("getProductionRecord", ADMIN, path={"recordId": record_id})
         assert "worker_name" not in record.data
@@ -75,27 +71,25 @@ async def test_a_repeat_leaves_no_text_behind(tmp_path: Path) -> None:
         session_id = await open_session(house, ADMIN)
         for name in ("John Smith", "John Smith", "Jon Smith"):
             await count(house, ADMIN, session_id, "e1", worker_name=name, evidence={"latitude": 19.4, "gross": 20})
-        with closing(sqlite3.connect(house.data / directory.DATABASE)) as store:
-            texts = store.execute(
-                "select distinct p.text from personal as p join entry as e"
-                " on e.company = p.company and p.digest in (e.name_digest, e.note_digest) order by p.text"
-            ).fetchall()
-            kept = store.execute("select count(*) from personal where subject is not null").fetchone()
-    assert texts == [("John Smith",), ('{"gross":20,"latitude":19.4}',)]
-    assert kept == (1,)
-
-
-def erase(store: sqlite3.Connection, digests: list[bytes]) -> None:
-    """What an erasure does, as docs/reference/ledger-format.md has it."""
-    with store:
-        store.executemany(
-            "update personal set salt = null, text = null where digest = ?", [(each,) for each in digests]
+        texts = engines.rows(
+            house.data,
+            "select distinct p.text from personal as p join entry as e"
+            " on e.company = p.company and p.digest in (e.name_digest, e.note_digest)",
         )
+        kept = engines.rows(house.data, "select count(*) from personal where subject is not null")
+    assert sorted(texts) == [("John Smith",), ('{"gross":20,"latitude":19.4}',)]
+    assert kept == [(1,)]
+
+
+def erase(data: Path, digests: list[bytes]) -> None:
+    """What an erasure does, as docs/reference/ledger-format.md has it."""
+    for digest in digests:
+        engines.write(data, ("update personal set salt = null, text = null where digest = ?", (digest,)))
 
 
 def sums(data: Path) -> list[WorkerSum]:
     """The sums per worker of every session of the demo company."""
-    with closing(directory.open_store(data, busy_ms_max=BUSY_MS_MAX)) as store:
+    with engines.opened(data) as store:
         numbers = store.read(ledger.openings, 1, 0, 100)
         return [worker for number in numbers for worker in store.read(session_sums, 1, number)]
 

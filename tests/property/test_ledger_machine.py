@@ -5,12 +5,12 @@ PROPERTY_EXAMPLES=5000 make test ARGS=tests/property looks longer.
 """
 
 import asyncio
+import atexit
 import copy
 import os
 import shutil
-import sqlite3
 import tempfile
-from contextlib import AbstractAsyncContextManager, closing
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
@@ -27,9 +27,9 @@ from hydrobit.kit.instants import HOUR_MS, write_instant
 from hydrobit.operation import Caller
 from hydrobit.projects import service as projects
 from hydrobit.projects.store import Project, Sector
-from hydrobit.storage import directory
-from tests import embedded
-from tests.embedded import ADMIN, BUSY_MS_MAX, DAWN, NEIGHBOUR, SUPERVISOR, Answer, House, MovedClock
+from hydrobit.storage.queries import POSTGRES, SQLITE
+from tests import embedded, engines
+from tests.embedded import ADMIN, DAWN, NEIGHBOUR, SUPERVISOR, Answer, House, MovedClock
 from tests.property.model import Company, Count, Expected, Held, Opening, Record, Session
 
 SECTORS = tuple(demo.SECTORS)
@@ -79,6 +79,8 @@ def counts(draw: st.DrawFn) -> dict[str, Any]:
 class LedgerMachine(RuleBasedStateMachine):
     """The house on one side, two companies of the model on the other."""
 
+    engine = ""
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="hydrobit-machine-"))
@@ -92,17 +94,14 @@ class LedgerMachine(RuleBasedStateMachine):
         self.opened: list[tuple[Caller, Opening]] = []
         self.ids_given: set[str] = set()
         self.lost_sessions: list[str] = ["6507f1e3c9d8e2a4b1f9c3d5"]
-        self.directories = 0
+        self.directories: list[Path] = []
         self.backup: tuple[Path, dict[int, Company]] | None = None
 
     # The house and its directory.
 
     @initialize()
     def begin(self) -> None:
-        data = self._new_directory()
-        directory.prepare(data)
-        (data / directory.DATABASE).write_bytes(_prepared_store())
-        self._start(data)
+        self._start(engines.copy(_prepared_store(self.engine), self._new_directory()))
         for caller in (ADMIN, NEIGHBOUR):
             self._open(caller, Opening(demo.PROJECT, SECTORS[0], DAWN))
 
@@ -117,13 +116,14 @@ class LedgerMachine(RuleBasedStateMachine):
         self.runner.run(self.running.__aexit__(None, None, None))
 
     def _new_directory(self) -> Path:
-        self.directories += 1
-        return self.folder / str(self.directories)
+        self.directories.append(self.folder / str(len(self.directories)))
+        return self.directories[-1]
 
     def teardown(self) -> None:
         if hasattr(self, "house"):
             self._stop()
         self.runner.close()
+        engines.forget(*self.directories)
         shutil.rmtree(self.folder)
 
     @rule()
@@ -134,9 +134,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.backup is None)
     @rule()
     def take_backup(self) -> None:
-        target = self._new_directory()
-        with closing(directory.open_store(self.data, busy_ms_max=BUSY_MS_MAX)) as store:
-            directory.backup(store, self.data, target, with_keys=False)
+        target = engines.back_up(self.data, self._new_directory())
         embedded.verify(target)
         self.backup = target, copy.deepcopy(self.companies)
 
@@ -148,8 +146,7 @@ class LedgerMachine(RuleBasedStateMachine):
         kept, companies = self.backup
         self._stop()
         self.lost_sessions += [session.id for company in self.companies.values() for session in company.sessions]
-        data = self._new_directory()
-        shutil.copytree(kept, data)
+        data = engines.copy(kept, self._new_directory())
         self.companies = copy.deepcopy(companies)
         for company in self.companies.values():
             company.tally.restores += 1
@@ -376,30 +373,30 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_ledger_is_gapless_and_sums_up(self) -> None:
-        with closing(sqlite3.connect(self.data / directory.DATABASE)) as reader:
-            for number, company in self.companies.items():
-                kinds = dict(
-                    reader.execute("select kind, count(*) from entry where company = ? group by kind", (number,))
-                )
-                first, last, units = reader.execute(
-                    "select coalesce(min(seq), 1), coalesce(max(seq), 0), coalesce(sum(units), 0)"
-                    " from entry where company = ?",
-                    (number,),
-                ).fetchone()
-                assert (first, last, units) == (1, sum(kinds.values()), company.total)
-                kinds.pop(5, None)
-                tally = company.tally
-                assert kinds == _without_zero(
-                    {
-                        1: tally.counts,
-                        2: tally.voids,
-                        3: tally.openings,
-                        4: tally.changes,
-                        6: tally.claims,
-                        9: tally.restores,
-                        10: tally.descriptions,
-                    }
-                )
+        for number, company in self.companies.items():
+            kinds = dict(
+                engines.rows(self.data, "select kind, count(*) from entry where company = ? group by kind", number)
+            )
+            ((first, last, units),) = engines.rows(
+                self.data,
+                "select coalesce(min(seq), 1), coalesce(max(seq), 0), coalesce(sum(units), 0)"
+                " from entry where company = ?",
+                number,
+            )
+            assert (first, last, units) == (1, sum(kinds.values()), company.total)
+            kinds.pop(5, None)
+            tally = company.tally
+            assert kinds == _without_zero(
+                {
+                    1: tally.counts,
+                    2: tally.voids,
+                    3: tally.openings,
+                    4: tally.changes,
+                    6: tally.claims,
+                    9: tally.restores,
+                    10: tally.descriptions,
+                }
+            )
 
     @invariant()
     def verify_passes(self) -> None:
@@ -551,17 +548,18 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 @cache
-def _prepared_store() -> bytes:
+def _prepared_store(engine: str) -> Path:
     """A store with the demo companies, in which both have a project and a sector of the same name."""
-    with tempfile.TemporaryDirectory() as folder:
-        data, clock = Path(folder), MovedClock()
+    data, clock = Path(tempfile.mkdtemp(prefix="hydrobit-machine-")), MovedClock()
+    atexit.register(shutil.rmtree, data)
+    with engines.chosen(engine):
         embedded.prepare(data, clock)
-        project = Project(demo.PROJECT, "The same name", "Asia/Tokyo", "box", 5_500_000, None, 12)
-        with closing(directory.open_store(data, busy_ms_max=BUSY_MS_MAX, checkpoints=True)) as store:
-            author = Author(NEIGHBOUR.company, NEIGHBOUR.user_id, clock.now(), os.urandom)
-            store.write(projects.add_project, author, project)
-            store.write(projects.add_sector, author, Sector(SECTORS[0], demo.PROJECT, "Lote"))
-        return (data / directory.DATABASE).read_bytes()
+    project = Project(demo.PROJECT, "The same name", "Asia/Tokyo", "box", 5_500_000, None, 12)
+    with engines.opened(data) as store:
+        author = Author(NEIGHBOUR.company, NEIGHBOUR.user_id, clock.now(), os.urandom)
+        store.write(projects.add_project, author, project)
+        store.write(projects.add_sector, author, Sector(SECTORS[0], demo.PROJECT, "Lote"))
+    return data
 
 
 def _without_none(**values: Any) -> dict[str, Any]:
@@ -576,10 +574,26 @@ def _millionths(number: int | Decimal) -> int:
     return int(number * 1_000_000)
 
 
-TestLedger = LedgerMachine.TestCase
-TestLedger.settings = settings(
-    max_examples=int(os.environ.get("PROPERTY_EXAMPLES", "30")),
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+class OnSqlite(LedgerMachine):
+    """The embedded store."""
+
+    engine = SQLITE
+
+
+class OnPostgres(LedgerMachine):
+    """A database; it takes longer, so that a usual run tries less on it."""
+
+    engine = POSTGRES
+
+
+def _tries(length: int) -> settings:
+    return settings(
+        max_examples=int(os.environ.get("PROPERTY_EXAMPLES", length)),
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+
+
+TestLedgerOnSqlite, TestLedgerOnPostgres = OnSqlite.TestCase, OnPostgres.TestCase
+TestLedgerOnSqlite.settings, TestLedgerOnPostgres.settings = _tries(30), _tries(10)

@@ -83,6 +83,12 @@ def test_yes_and_no_have_many_words_and_no_others(name: str) -> None:
             load({variable: word})
 
 
+def test_a_database_that_is_no_postgresql_is_refused_without_its_password() -> None:
+    with pytest.raises(SettingError, match="DATABASE_URL must begin with postgresql://") as refused:
+        load({"HYDROBIT_DATABASE_URL": "mysql://user:secret@host/name"})
+    assert "secret" not in str(refused.value)
+
+
 @pytest.mark.parametrize("left_out", list(OIDC))
 def test_an_oidc_issuer_needs_all_three_of_its_settings(left_out: str) -> None:
     with pytest.raises(SettingError, match="OIDC needs all three"):

@@ -31,5 +31,5 @@ def token(
             raise StoreError(f"there is no user {user_id}; `hydrobit user add` makes one")
     if not chosen.local_tokens:
         raise SettingError("own tokens are switched off (HYDROBIT_LOCAL_TOKENS); take one from your OIDC issuer")
-    key = SigningKey.load_or_create(chosen.data / directory.SIGNING_KEY)
+    key = SigningKey.load_or_create(directory.signing_key(chosen))
     print(key.sign(user_id, now(), lifetime_s, chosen.issuer, chosen.audience))

@@ -15,7 +15,7 @@ from hydrobit import settings as settings_module
 from hydrobit.errors import SettingError, StoreError
 from hydrobit.kit.clock import SystemClock
 from hydrobit.settings import Settings
-from hydrobit.storage.sqlite import SqliteStore
+from hydrobit.storage.engine import Store
 
 if TYPE_CHECKING:
     from hydrobit.audit.service import Author
@@ -44,16 +44,16 @@ def now() -> int:
 
 
 @contextmanager
-def opened(chosen: Settings, *, must_exist: bool = True) -> Iterator[SqliteStore]:
-    """The store of the data directory, migrated, for one command beside a running server.
+def opened(chosen: Settings, *, must_exist: bool = True) -> Iterator[Store]:
+    """The store, migrated, for one command beside a running server.
 
     A backup stays a backup: only a server begins its new life. Raises StoreError.
     """
-    from hydrobit.storage import directory
+    from hydrobit.storage import directory, stores
 
-    if must_exist and not (chosen.data / directory.DATABASE).exists():
-        raise StoreError(f"there is no store in {chosen.data}; `hydrobit serve --data {chosen.data}` makes one")
-    store = directory.open_store(chosen.data, busy_ms_max=chosen.store_busy_ms_max)
+    if must_exist:
+        stores.require(chosen)
+    store = stores.open_store(chosen)
     try:
         store.write(directory.bring_up, now())
         yield store
@@ -62,7 +62,7 @@ def opened(chosen: Settings, *, must_exist: bool = True) -> Iterator[SqliteStore
 
 
 @contextmanager
-def authored(data: Path | None, company: str) -> "Iterator[tuple[SqliteStore, Author]]":
+def authored(data: Path | None, company: str) -> "Iterator[tuple[Store, Author]]":
     """The store, and the operator as the author of what is changed in a company. Raises StoreError."""
     with opened(settings(data=data)) as store:
         yield store, operator(company_number(store, company))
@@ -84,7 +84,7 @@ def seconds(text: str, name: str, most: int) -> int:
     return length
 
 
-def company_number(store: SqliteStore, company_id: str) -> int:
+def company_number(store: Store, company_id: str) -> int:
     """The store's number of a company. Raises StoreError when there is none of that id."""
     from hydrobit.identity import store as identity
 

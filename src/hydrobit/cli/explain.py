@@ -14,7 +14,7 @@ from hydrobit.kit.amounts import amount_text
 from hydrobit.ledger.entry import Source
 from hydrobit.records import explain, showing
 from hydrobit.records.explain import Day, Line
-from hydrobit.storage.sqlite import SqliteStore
+from hydrobit.storage.engine import Store
 from hydrobit.wire import fields
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def explain_day(
     _print(found)
 
 
-def whole_day(store: SqliteStore, company: int, worker: str, day: str) -> Day:
+def whole_day(store: Store, company: int, worker: str, day: str) -> Day:
     """All lines of a day, read page by page. Raises Refused for a worker of whom nothing is known."""
     page = store.read(explain.explain_day, company, worker, day, explain.START, explain.PAGE_MAX)
     lines = [*page.lines]

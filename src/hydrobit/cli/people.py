@@ -37,7 +37,7 @@ from hydrobit.identity import people, reading
 from hydrobit.identity import store as identity
 from hydrobit.kit import ids
 from hydrobit.kit.instants import write_instant
-from hydrobit.storage.sqlite import SqliteStore
+from hydrobit.storage.engine import Store
 
 KEY_SECONDS_MAX = 10 * 365 * 86_400
 
@@ -221,7 +221,7 @@ def list_audit(*, company: Company, data: Data = None, as_json: AsJson = False) 
     print_rows(map(_audit_row, found), as_json, "nothing was changed")
 
 
-def _company_of(store: SqliteStore, user_id: str) -> int:
+def _company_of(store: Store, user_id: str) -> int:
     found = store.read(identity.user, checked_user(user_id))
     if found is None or found.company is None:
         raise StoreError(f"there is no user {user_id}; `hydrobit user add` makes one")

@@ -20,7 +20,7 @@ from hydrobit.ledger.verify import Verified
 from hydrobit.records.store import HeldLine, held_after
 from hydrobit.records.verify import verify_held
 from hydrobit.sessions.verify import verify_sessions
-from hydrobit.storage.engine import Transaction
+from hydrobit.storage.engine import Store, Transaction
 from hydrobit.storage.sqlite import SqliteStore
 
 HELD_PAGE = 1_000
@@ -79,7 +79,7 @@ def verify(*, data: Data = None) -> None:
     print(f"{len(sound)} ledgers verified")
 
 
-def verify_everything(store: SqliteStore, progress: Callable[[int], None] = lambda entries: None) -> list[Verified]:
+def verify_everything(store: Store, progress: Callable[[int], None] = lambda entries: None) -> list[Verified]:
     """The ledgers, then the file's own indexes, then what stands beside the ledgers. Raises LedgerBroken."""
     sound = store.read(ledger.verify_store, progress)
     fault = store.fault()
@@ -90,7 +90,7 @@ def verify_everything(store: SqliteStore, progress: Callable[[int], None] = lamb
     return sound
 
 
-def _damaged_entry(store: SqliteStore) -> str | None:
+def _damaged_entry(store: Store) -> str | None:
     """The entry that a damage of the file hides, where the file can still be read so far."""
     try:
         return store.read(ledger.unfound_entry)
@@ -119,11 +119,18 @@ def backup(
     from hydrobit.storage import directory
 
     chosen = settings(data=data)
+    keys = (directory.signing_key(chosen), directory.links_key(chosen))
     with opened(chosen) as store:
-        if with_keys and not (chosen.data / directory.SIGNING_KEY).exists():
-            raise StoreError(f"there is no signing key in {chosen.data} yet; leave --with-keys out")
+        if not isinstance(store, SqliteStore):
+            raise StoreError(
+                "the store is a PostgreSQL database: keep it with pg_dump, or continuously with pg_basebackup and its "
+                "WAL, and the folders of the keys and of the photos beside it; after a restore run "
+                "`hydrobit migrate --restored` once"
+            )
+        if with_keys and not keys[0].exists():
+            raise StoreError(f"there is no signing key at {keys[0]} yet; leave --with-keys out")
         named = None if chosen.objects_url else objects.named_after
-        missing = directory.backup(store, chosen.data, target, with_keys=with_keys, named=named)
+        missing = directory.backup(store, chosen.data, target, keys=keys if with_keys else (), named=named)
     for place in missing:
         print(f"hydrobit: {place} is named but not in {chosen.data / directory.OBJECTS}", file=sys.stderr)
     print(f"backed up {chosen.data} to {target}")
@@ -132,11 +139,23 @@ def backup(
 
 
 @app.command
-def migrate(*, data: Data = None) -> None:
+def migrate(
+    *,
+    data: Data = None,
+    restored: Annotated[
+        bool, Parameter(negative=(), help="The database was restored by other means than a copy of a backup.")
+    ] = False,
+) -> None:
     """Bring the store to this release's schema. A server does it at its start, too."""
     from hydrobit import app as house
+    from hydrobit.storage import directory
 
-    applied = house.bring_up(settings(data=data), SystemClock())
+    chosen = settings(data=data)
+    applied = house.bring_up(chosen, SystemClock())
+    if restored:
+        with opened(chosen) as store:
+            store.write(directory.mark_backup)
+        print("the next start begins a new life: no id that was given before the restore is given again")
     print(f"applied: {', '.join(applied)}" if applied else "the store is up to date")
 
 

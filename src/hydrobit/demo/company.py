@@ -71,6 +71,7 @@ CREW = (
 
 def add_demo(tx: Transaction, now: int, random: Callable[[int], bytes]) -> bool:
     """Adds the demo companies to an empty store and says whether it did; a store with companies stays as it is."""
+    identity_store.lock_companies(tx)  # of several nodes that start at once, one adds it
     if not identity_store.is_empty(tx):
         return False
     company = identity.add_company(tx, COMPANY, "Rancho San Pedro SA", ids.new_prefix(random), now)

@@ -3,7 +3,7 @@
 select f.form_id, v.version, f.created_at, f.disabled_at, v.definition
 from form as f
 join form_version as v on v.company = f.company and v.form_id = f.form_id
-    and v.version = coalesce(cast(:version as integer), f.version)
+    and v.version = coalesce(cast(:version as bigint), f.version)
 where f.company = :company and f.form_id = :form_id
 
 -- name: present_version

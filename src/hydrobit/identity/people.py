@@ -129,6 +129,7 @@ def add_company(
 
 def change_company(tx: Transaction, author: Author, name: str | None, refuses_unknown_workers: bool | None) -> Company:
     """The author's company as changed; None stays as it is."""
+    ledger.lock_head(tx, author.company)
     before = store.company(tx, author.company)
     after = msgspec.structs.replace(before, name=name or before.name)
     if refuses_unknown_workers is not None:
@@ -142,6 +143,7 @@ def change_company(tx: Transaction, author: Author, name: str | None, refuses_un
 
 def switch_company(tx: Transaction, author: Author, active: bool) -> Company:
     """The author's company, enabled or disabled with all its users and keys; its history stays."""
+    ledger.lock_head(tx, author.company)
     before = store.company(tx, author.company)
     if active == (before.disabled_at is None):
         return before

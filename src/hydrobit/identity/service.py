@@ -50,6 +50,7 @@ class Identity:
 
 def add_company(tx: Transaction, company_id: str, name: str, prefix: int, now: int) -> int:
     """Adds a company with an empty ledger and returns its number. Raises Refused when the id is taken."""
+    store.lock_companies(tx)
     number = store.last_company_number(tx) + 1
     try:
         store.add_company(tx, number, company_id, name, now)

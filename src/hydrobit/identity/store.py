@@ -47,6 +47,11 @@ def add_user(
     tx.run(sql.add_user, user_id=user_id, company=company, name=name, email=email, role=role.value, now=now)
 
 
+def lock_companies(tx: Transaction) -> None:
+    """Until the transaction ends nobody else adds a company."""
+    tx.one(sql.lock_companies)
+
+
 def is_empty(tx: Transaction) -> bool:
     return last_company_number(tx) == 0
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from hydrobit.errors import Code, Refused
+from hydrobit.errors import Code, Refused, StoreAway
 from hydrobit.kit.clock import Clock
 from hydrobit.storage.engine import Engine, Transaction
 
@@ -124,6 +124,10 @@ class Appender:
             self._batch.committed(written, now)
             _deliver(taken, written.outcomes)
         except BaseException as e:  # nobody may wait for ever: every caller of this batch hears of it
+            if isinstance(e, StoreAway):  # and those behind it, who would each wait as long in their turn
+                taken += self._waiting
+                self._waiting.clear()
+                self._rows = 0
             for _, future in taken:
                 if not future.done():
                     future.set_exception(e)

@@ -1,6 +1,11 @@
 -- name: lock_head
 -- Whoever writes entries of a company takes this row first. SQLite holds its one write lock already.
 select company, prefix, seq, held_number, units, hash from head where company = :company
+-- engine: postgres
+select company, prefix, seq, held_number, units, hash from head where company = :company for update
+
+-- name: head
+select company, prefix, seq, held_number, units, hash from head where company = :company
 
 -- name: prefix
 select prefix from head where company = :company
@@ -106,7 +111,7 @@ select digest from personal where company = :company and subject = :subject and 
 
 -- name: names_of
 -- The names under which a worker was ever counted; an erased one is null.
-select text from personal where company = :company and subject = :subject order by text limit :page
+select text from personal where company = :company and subject = :subject order by text nulls first limit :page
 
 -- name: add_personal
 insert into personal (company, digest, subject, salt, text) values (:company, :digest, :subject, :salt, :text)
@@ -168,7 +173,7 @@ group by answers having count(*) > 1 limit 1
 
 -- name: unfound_by_event
 -- The four below: an entry that a look-up by its own key does not lead to. They read the table itself, for it is an
--- index that is in question.
+-- index that is in question. PostgreSQL's own pg_amcheck holds its indexes against their tables.
 select company, seq from entry as e not indexed
 where client_event_id is not null and worker_id is not null and e.entry_id <> coalesce((
     select f.entry_id from entry as f

@@ -23,6 +23,14 @@ def lock_head(tx: Transaction, company: int) -> Head:
     return Head(*row)
 
 
+def head(tx: Transaction, company: int) -> Head:
+    """The head of a company's ledger as this transaction sees it."""
+    row = tx.one(sql.head, company=company)
+    if row is None:
+        raise StoreError(f"company {company} has no ledger")
+    return Head(*row)
+
+
 def prefix(tx: Transaction, company: int) -> int:
     """What the ids of a company begin with in this life of the store. It locks nothing."""
     row = tx.one(sql.prefix, company=company)

@@ -46,7 +46,7 @@ def verify_store(tx: Transaction, progress: Callable[[int], None] = lambda entri
 
 def verify_company(tx: Transaction, company: int, progress: Callable[[int], None] = lambda entries: None) -> Verified:
     """Numbers, chain and sums of one company, and its head. Raises LedgerBroken."""
-    head, walk = store.lock_head(tx, company), Walk(tx, company)
+    head, walk = store.head(tx, company), Walk(tx, company)
     for rows in _pages(tx, company):
         for row in rows:
             walk.take(row)
@@ -110,7 +110,8 @@ def _pages(tx: Transaction, company: int) -> Iterator[list[Row]]:
     after, before, page = entry_id(company, 0) - 1, entry_id(company + 1, 0), PAGE
     while True:
         try:
-            rows = tx.all(sql.entries_after, after=after, before=before, page=page)
+            with tx.savepoint():  # what cannot be read is undone, so that the next page may be tried
+                rows = tx.all(sql.entries_after, after=after, before=before, page=page)
         except StoreError as e:
             if page == 1:
                 seq = max(after - entry_id(company, 0), 0) + 1

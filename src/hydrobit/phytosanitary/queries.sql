@@ -7,7 +7,7 @@ where company = :company and day >= :first_day and day <= :last_day
     and (cast(:project_id as text) is null or project_id = :project_id)
     and (cast(:sector_id as text) is null or sector_id = :sector_id)
 group by project_id, sector_id, name, scale
-order by project_id, sector_id, name, scale
+order by project_id nulls first, sector_id nulls first, name, scale
 limit 10000000
 
 -- name: count_observed_records

@@ -12,6 +12,7 @@ import msgspec
 
 from hydrobit.audit.service import Author
 from hydrobit.errors import Code, Refused
+from hydrobit.ledger import store as ledger
 from hydrobit.projects import boundaries, service, store
 from hydrobit.projects.store import Sector
 from hydrobit.storage.engine import Transaction
@@ -70,6 +71,7 @@ def add_sectors(tx: Transaction, author: Author, project_id: str, features: list
     Raises Refused: project_not_found; id_taken naming every sector of another project and every disabled one;
     invalid_value for too many sectors.
     """
+    ledger.lock_head(tx, author.company)
     service.require(tx, author.company, project_id)
     stored = {one.sector_id: store.sector_even_if_disabled(tx, author.company, one.sector_id) for one in features}
     _refuse_taken(project_id, [sector for sector in stored.values() if sector is not None])

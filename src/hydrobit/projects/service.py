@@ -11,6 +11,7 @@ import msgspec
 from hydrobit.audit import service as audit
 from hydrobit.audit.service import Author
 from hydrobit.errors import Code, Refused
+from hydrobit.ledger import store as ledger
 from hydrobit.projects import store
 from hydrobit.projects.store import PROJECTS_MAX, SECTORS_MAX, NamedProject, NamedSector, Project, Sector
 from hydrobit.storage.engine import Transaction
@@ -91,6 +92,7 @@ def add_project(tx: Transaction, author: Author, project: Project) -> tuple[Proj
     Raises Refused: invalid_value for an unknown zone or too many projects, id_taken.
     """
     _known_zone(project.timezone)
+    ledger.lock_head(tx, author.company)  # one order for all changes of a company
     stored = store.project_even_if_disabled(tx, author.company, project.project_id)
     if stored is not None:
         if stored != project:
@@ -107,6 +109,7 @@ def change_project(tx: Transaction, author: Author, project_id: str, changes: di
 
     Raises Refused: project_not_found, invalid_value.
     """
+    ledger.lock_head(tx, author.company)
     stored = store.project_even_if_disabled(tx, author.company, project_id)
     if stored is None:
         raise _no_project(project_id)
@@ -124,6 +127,7 @@ def add_sector(tx: Transaction, author: Author, sector: Sector) -> tuple[Sector,
 
     Raises Refused: project_not_found, id_taken, invalid_value for too many sectors.
     """
+    ledger.lock_head(tx, author.company)
     require(tx, author.company, sector.project_id)
     stored = store.sector_even_if_disabled(tx, author.company, sector.sector_id)
     if stored is not None:
@@ -140,6 +144,7 @@ def change_sector(tx: Transaction, author: Author, project_id: str, sector_id: s
 
     Raises Refused: project_not_found, sector_not_found, invalid_value.
     """
+    ledger.lock_head(tx, author.company)
     require(tx, author.company, project_id)
     stored = store.sector_even_if_disabled(tx, author.company, sector_id)
     if stored is None or stored.project_id != project_id:

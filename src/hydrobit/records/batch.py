@@ -105,6 +105,8 @@ class _CompanyBatch:
     def write(self, drafts: Sequence[Draft]) -> list[Outcome]:
         """One outcome per draft, as if each had come alone, in their order."""
         outcomes: list[Outcome] = []
+        named = {(draft.session_id, draft.actor): None for draft in drafts if type(draft) is RecordDraft}
+        self._standings = session_store.standings(self._tx, self._head.company, list(named), self._now) if named else {}
         for are_welcome, group in groupby(drafts, self._is_welcome):
             run = list(group)
             inserted = self._insert_all(run) if are_welcome else []
@@ -121,10 +123,7 @@ class _CompanyBatch:
         return standing.ended_at(self._now) is None
 
     def _standing(self, draft: RecordDraft) -> Standing | None:
-        named = (draft.session_id, draft.actor)
-        if named not in self._standings:
-            self._standings[named] = session_store.standing(self._tx, draft.company, *named, self._now)
-        return self._standings[named]
+        return self._standings[draft.session_id, draft.actor]
 
     def _insert_all(self, drafts: Sequence[Draft]) -> list[Recorded]:
         """Inserts all at once; nothing at all when one of them is known or repeated."""

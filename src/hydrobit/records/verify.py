@@ -11,7 +11,7 @@ def verify_held(tx: Transaction, company: int) -> int:
 
     What a held count says is not in the chain: it is no movement, and enters the ledger only when it is approved.
     """
-    head, row = ledger.lock_head(tx, company), tx.one(sql.held_numbers, company=company)
+    head, row = ledger.head(tx, company), tx.one(sql.held_numbers, company=company)
     count, last, strays = row or (0, 0, 0)
     if count != head.held_number or last != head.held_number:
         raise LedgerBroken(

@@ -111,6 +111,31 @@ select session_no, closed_at, expires_at, exists (
 ), exists (select 1 from held as h where h.company = session.company and h.session_no = session.session_no)
 from session where company = :company and session_id = :session_id
 
+-- name: standings
+-- The same of many at once, with session and user before it; `named` is a JSON list of such pairs.
+-- Said as a cross join, each pair looks for its session by the index; else SQLite goes through all that a company has.
+select json_extract(p.value, '$[0]'), json_extract(p.value, '$[1]'), s.session_no, s.closed_at, s.expires_at, exists (
+    select 1 from session_writer as w
+    where w.company = s.company and w.session_no = s.session_no and w.user_id = json_extract(p.value, '$[1]')
+        and w.from_at <= :now and (w.until_at is null or w.until_at > :now)
+), exists (select 1 from held as h where h.company = s.company and h.session_no = s.session_no)
+from json_each(:named) as p
+cross join session as s on s.session_id = json_extract(p.value, '$[0]')
+where s.company = :company
+order by s.session_no
+limit 100000
+-- engine: postgres
+select p.value ->> 0, p.value ->> 1, s.session_no, s.closed_at, s.expires_at, exists (
+    select 1 from session_writer as w
+    where w.company = s.company and w.session_no = s.session_no and w.user_id = p.value ->> 1
+        and w.from_at <= :now and (w.until_at is null or w.until_at > :now)
+), exists (select 1 from held as h where h.company = s.company and h.session_no = s.session_no)
+from json_array_elements(cast(:named as json)) as p
+join session as s on s.session_id = p.value ->> 0
+where s.company = :company
+order by s.session_no
+limit 100000
+
 -- name: standing_by_no
 select session_no, closed_at, expires_at, exists (
     select 1 from session_writer as w

@@ -1,5 +1,7 @@
 """Queries of sessions in, values out."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from hydrobit.ledger.entry import SYSTEM
@@ -123,6 +125,18 @@ def open_at(tx: Transaction, company: int, project_id: str, day: str, sector_id:
 def standing(tx: Transaction, company: int, session_id: str, user_id: str, now: int) -> Standing | None:
     row = tx.one(sql.standing, company=company, session_id=session_id, user_id=user_id, now=now)
     return Standing(*row) if row else None
+
+
+def standings(
+    tx: Transaction, company: int, named: Sequence[tuple[str, str]], now: int
+) -> dict[tuple[str, str], Standing | None]:
+    """By session and user; None for a session that does not exist. One question, however many they are."""
+    if len(named) == 1:
+        return {named[0]: standing(tx, company, *named[0], now)}
+    found: dict[tuple[str, str], Standing | None] = dict.fromkeys(named)
+    rows = tx.all(sql.standings, company=company, named=msgspec.json.encode(named).decode(), now=now)
+    found.update(((session_id, user_id), Standing(*rest)) for session_id, user_id, *rest in rows)
+    return found
 
 
 def standing_by_no(tx: Transaction, company: int, session_no: int, user_id: str, now: int) -> Standing | None:

@@ -3,11 +3,12 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
 from hydrobit.errors import StoreError, StoreInUse
+from hydrobit.settings import Settings
 from hydrobit.storage.engine import Transaction
 from hydrobit.storage.migrate import Migration, migrate
 from hydrobit.storage.queries import Query
@@ -23,10 +24,26 @@ OBJECTS_PAGE = 1_000
 NamedObjects = Callable[[Transaction, tuple[int, str], int], list[tuple[int, str]]]
 """A page of the named objects after one of them, as (company, place)."""
 
-_STORE = Query("store", "select is_backup from store", ())
+_STORE = Query(
+    "store",
+    "select is_backup from store",
+    (),
+    # Of several nodes that start on a restored database, one begins its new life.
+    postgres=Query("store", "select is_backup from store for update", ()),
+)
 _ADD_STORE = Query("add_store", "insert into store (one, created_at) values (1, ?)", ("now",))
 _MARK_BACKUP = Query("mark_backup", "update store set is_backup = 1", ())
 _MARK_STORE = Query("mark_store", "update store set is_backup = 0", ())
+
+
+def signing_key(settings: Settings) -> Path:
+    """The file of the own issuer's key."""
+    return settings.data / settings.keys / SIGNING_KEY.name
+
+
+def links_key(settings: Settings) -> Path:
+    """The file of the secret that signs links to objects."""
+    return settings.data / settings.keys / LINKS_KEY.name
 
 
 def prepare(path: Path) -> Path:
@@ -78,9 +95,9 @@ def mark_backup(tx: Transaction) -> None:
 
 
 def backup(
-    store: SqliteStore, source: Path, target: Path, *, with_keys: bool, named: NamedObjects | None = None
+    store: SqliteStore, source: Path, target: Path, *, keys: Sequence[Path] = (), named: NamedObjects | None = None
 ) -> list[str]:
-    """Copies a directory's store, its objects, and its keys when asked, while others write.
+    """Copies a directory's store, its objects, and those of the named keys that are there, while others write.
 
     `named` lists the objects of a local folder that the copy must not lack; None where they lie elsewhere. Returns the
     places of those that the source itself lacks. Raises StoreError for a used target.
@@ -100,11 +117,11 @@ def backup(
         missing = _take_objects(copy, source / OBJECTS, target / OBJECTS, named) if named is not None else []
     finally:
         copy.close()
-    if with_keys:
+    if keys:
         (target / SIGNING_KEY.parent).mkdir(mode=0o700)
-        _copy(source / SIGNING_KEY, target / SIGNING_KEY)
-        if (source / LINKS_KEY).exists():
-            _copy(source / LINKS_KEY, target / LINKS_KEY)
+        for key in keys:
+            if key.exists():
+                _copy(key, target / SIGNING_KEY.parent / key.name)
         sync_folder(target / SIGNING_KEY.parent)
     unfinished.rename(target / DATABASE)
     sync_folder(target)

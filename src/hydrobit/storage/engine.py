@@ -16,7 +16,12 @@ Row = tuple[Any, ...]
 
 
 class Transaction(Protocol):
-    """What a unit may do. Rows are tuples in the order of the query's columns."""
+    """What a unit may do. Rows are tuples in the order of the query's columns, the same on every engine."""
+
+    @property
+    def engine(self) -> str:
+        """The engine's name, as in `-- engine: some_engine`."""
+        ...
 
     def one(self, query: Query, /, **values: object) -> Row | None:
         """The first row, or None."""
@@ -39,6 +44,24 @@ class Transaction(Protocol):
         ...
 
 
+class Store(Protocol):
+    """Synchronous use of a store, as by the command line. Units run as in an `Engine`."""
+
+    def write(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T: ...
+
+    def read(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T: ...
+
+    def overwrite_erased(self) -> None:
+        """From now on what a write takes away is overwritten, where the store keeps its own file."""
+        ...
+
+    def fault(self) -> str | None:
+        """What is wrong with the store's own files, as far as the store can say; None when it knows of nothing."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Engine(Protocol):
     """Runs units with what follows them. `read` sees one consistent state; `write` is durable before it returns."""
 
@@ -50,6 +73,10 @@ class Engine(Protocol):
 
     async def write(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         """Raises what the unit raises, StoreBusy when another process holds the store too long."""
+        ...
+
+    def end_within(self, seconds: float) -> None:
+        """From now on nothing waits for others longer than until then, so that a stop has an end."""
         ...
 
     async def stop(self) -> None:

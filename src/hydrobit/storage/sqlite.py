@@ -16,7 +16,7 @@ from typing import TypeVar, TypeVarTuple
 
 from hydrobit.errors import Duplicate, StoreBusy, StoreError
 from hydrobit.storage.engine import Row, Transaction
-from hydrobit.storage.queries import Query
+from hydrobit.storage.queries import SQLITE, Query
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -40,6 +40,7 @@ class SqliteTransaction:
     """A unit's view of one connection."""
 
     __slots__ = ("_connection",)
+    engine = SQLITE
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

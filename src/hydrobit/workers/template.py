@@ -8,6 +8,7 @@ import msgspec
 from hydrobit.audit import service as audit
 from hydrobit.audit.service import Author
 from hydrobit.errors import Refused
+from hydrobit.ledger import store as ledger
 from hydrobit.storage.engine import Transaction
 from hydrobit.wire import fields
 from hydrobit.wire.workers import OPTIONS_MAX
@@ -91,6 +92,7 @@ def set_options(tx: Transaction, author: Author, kind: Kind, names: Sequence[str
     cleaned = tuple(dict.fromkeys(fields.text(name, kind.value) for name in names))
     if len(cleaned) > OPTIONS_MAX:
         raise fields.invalid(kind.value, f"may have at most {OPTIONS_MAX} options")
+    ledger.lock_head(tx, author.company)  # of two who set them at once, the last one's stay
     before = of_company(tx, author.company).options[kind]
     store.replace_template_options(tx, author.company, kind, cleaned)
     after = cleaned or DEFAULTS[kind]

@@ -1,16 +1,13 @@
 """A day that leaves an entry of every kind, for tests that read or break a ledger."""
 
-import shutil
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from hydrobit.kit.instants import write_instant
 from hydrobit.ledger.verify import Verified
 from hydrobit.operation import Caller
-from hydrobit.storage import directory
-from tests import embedded
-from tests.embedded import ADMIN, BUSY_MS_MAX, NEIGHBOUR, SUPERVISOR, Answer, House, MovedClock
+from tests import embedded, engines
+from tests.embedded import ADMIN, NEIGHBOUR, SUPERVISOR, Answer, House, MovedClock
 from tests.servers import event, opening
 
 
@@ -19,9 +16,8 @@ async def write_a_day(data: Path) -> list[Verified]:
     clock, first = MovedClock(), data.with_name(f"{data.name}-before")
     async with embedded.running(first, clock) as house:
         await _morning(house)
-    with closing(directory.open_store(first, busy_ms_max=BUSY_MS_MAX)) as store:
-        directory.backup(store, first, data, with_keys=False)
-    shutil.rmtree(first)
+    engines.back_up(first, data)
+    engines.forget(first)
     async with embedded.running(data, clock) as house:
         await _evening(house)
         return house.verify()

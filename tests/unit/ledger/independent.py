@@ -4,12 +4,12 @@ library. Its columns are those of the page's table.
 
 import json
 import re
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests import engines
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "ledger-format.md"
 COLUMNS = re.findall(r"^\| `(\w+)` \|", PAGE.read_text("utf-8").partition("## Entries")[2], re.MULTILINE)
@@ -65,35 +65,35 @@ def _head(length: int, heads: bytes) -> bytes:
     return heads[size.bit_length() - 1 :][:1] + length.to_bytes(size, "big")
 
 
-def verify(path: Path) -> dict[int, Ledger]:
-    """Every company's ledger in a database file. AssertionError where one does not hold."""
-    with closing(sqlite3.connect(path)) as store:
-        for digest, salt, text in store.execute("select digest, salt, text from personal where text is not null"):
-            assert sha256(salt + text.encode()).digest()[:16] == digest
-        heads = store.execute("select company, prefix, seq, units, hash from head").fetchall()
-        return {company: _verify(store, company, *head) for company, *head in heads}
+def verify(data: Path) -> dict[int, Ledger]:
+    """Every company's ledger in a store. AssertionError where one does not hold."""
+    for digest, salt, text in engines.rows(data, "select digest, salt, text from personal where text is not null"):
+        assert sha256(salt + text.encode()).digest()[:16] == digest
+    heads = engines.rows(data, "select company, prefix, seq, units, hash from head")
+    return {company: _verify(data, company, *head) for company, *head in heads}
 
 
-def _verify_texts(store: sqlite3.Connection, company: int, entry: dict[str, Any]) -> None:
+def _verify_texts(data: Path, company: int, entry: dict[str, Any]) -> None:
     """Every digest of an entry has its row in `personal`, a name's with its worker as subject."""
     wanted = {entry["name_digest"]: entry["worker_id"], entry["note_digest"]: None}
     if entry["kind"] == DESCRIBED:
         facts = json.loads(entry["facts"])
         wanted |= {bytes.fromhex(facts[name]): None for name in ("plateDigest", "driverDigest") if name in facts}
     for digest, subject in wanted.items():
-        row = store.execute("select subject from personal where company = ? and digest = ?", (company, digest))
-        assert digest is None or row.fetchone() == (subject,), f"the text of seq {entry['seq']}"
+        if digest is not None:
+            found = engines.rows(data, "select subject from personal where company = ? and digest = ?", company, digest)
+            assert found == [(subject,)], f"the text of seq {entry['seq']}"
 
 
-def _verify(store: sqlite3.Connection, company: int, prefix: int, last: int, units: int, end: bytes) -> Ledger:
+def _verify(data: Path, company: int, prefix: int, last: int, units: int, end: bytes) -> Ledger:
     found = Ledger(0, 0, GENESIS)
-    rows = store.execute(f"select hash, {', '.join(COLUMNS)} from entry where company = ? order by seq", (company,))
+    rows = engines.rows(data, f"select hash, {', '.join(COLUMNS)} from entry where company = ? order by seq", company)
     for stored, *values in rows:
         entry = dict(zip(COLUMNS, values, strict=True))
         seq = found.entries + 1
         assert (entry["seq"], entry["entry_id"]) == (seq, company << 40 | seq)
         assert link(found.link, values) == stored, f"the link of seq {seq}"
-        _verify_texts(store, company, entry)
+        _verify_texts(data, company, entry)
         found = Ledger(seq, found.units + entry["units"], stored)
         assert seq < last or entry["prefix"] == prefix
     assert found == (last, units, end), "the head"

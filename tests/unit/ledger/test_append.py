@@ -10,18 +10,19 @@ from typing import Any
 
 import pytest
 
-from hydrobit.errors import Code, Refused, StoreError
+from hydrobit.errors import Code, Refused, StoreAway, StoreError
 from hydrobit.ledger.append import Appender
-from hydrobit.storage.engine import Transaction
+from hydrobit.storage import stores
+from hydrobit.storage.engine import Engine, Transaction
 from hydrobit.storage.queries import Query
-from hydrobit.storage.sqlite import SqliteEngine
+from tests import engines
 from tests.embedded import MovedClock
 
 WAIT_S_MAX = 10
-CREATE = Query("create", "create table number (place integer primary key, number integer) strict", ())
-ADD = Query("add", "insert into number (number) values (?)", ("number",))
+CREATE = Query("create", "create table number (place bigint primary key, number bigint)", ())
+ADD = Query("add", "insert into number (place, number) select count(*), cast(? as bigint) from number", ("number",))
 ALL = Query("all", "select number from number order by place", ())
-POISON = -1
+POISON, AWAY = -1, -2
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class NumberBatch:
         self.sizes.append(len(drafts))
         for number in drafts:
             tx.run(ADD, number=number)
+        if AWAY in drafts:
+            raise StoreAway("the database is away")
         if POISON in drafts:
             raise StoreError("poisonous")
         return Written([number * 10 for number in drafts])
@@ -70,7 +73,7 @@ class NumberBatch:
 class Line:
     """An appender over a real engine, and what it wrote."""
 
-    engine: SqliteEngine
+    engine: Engine
     batch: NumberBatch
     appender: Appender
 
@@ -84,7 +87,7 @@ class Line:
 
 @asynccontextmanager
 async def running(path: Path, *, queue_length_max: int = 100, batch_rows_max: int = 10) -> AsyncIterator[Line]:
-    engine, batch = SqliteEngine(path / "numbers.db", busy_ms_max=1_000, reader_connections=1), NumberBatch()
+    engine, batch = stores.open_engine(engines.settings(path, database_away_s_max=1)), NumberBatch()
     await engine.write(lambda tx: tx.run(CREATE))
     appender = Appender(engine, MovedClock(), batch, queue_length_max=queue_length_max, batch_rows_max=batch_rows_max)
     appender.start()
@@ -145,6 +148,19 @@ async def test_an_error_reaches_every_caller_of_its_batch_and_nobody_of_the_next
     assert [isinstance(answer, StoreError) for answer in answers] == [False, True, True, True, False, False]
     assert await line.numbers() == [0, 7, 8], "nothing of the batch that failed was written"
     assert line.appender.queue_length == 0
+
+
+async def test_a_store_that_is_away_is_told_to_all_who_wait_and_to_nobody_after(line: Line) -> None:
+    with line.batch.held():
+        first = line.send(0)
+        await line.batch.has_begun()
+        waiting = [line.send(AWAY), *(line.send(*range(9)) for _ in range(4))]
+        await asyncio.sleep(0)
+    answers = await asyncio.gather(first, *waiting, return_exceptions=True)
+    assert [isinstance(answer, StoreAway) for answer in answers] == [False] + [True] * 5
+    assert line.appender.queue_length == 0
+    assert list(await line.appender.append((7,))) == [70]
+    assert await line.numbers() == [0, 7]
 
 
 async def test_a_full_queue_is_busy_at_once(tmp_path: Path) -> None:

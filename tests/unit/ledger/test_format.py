@@ -21,7 +21,7 @@ values = st.one_of(
 
 async def test_an_independent_verifier_agrees_with_ours(tmp_path: Path) -> None:
     sound = await write_a_day(tmp_path / "data")
-    found = independent.verify(tmp_path / "data" / "hydrobit.db")
+    found = independent.verify(tmp_path / "data")
     assert {company.company: (company.entries, company.units) for company in sound} == {
         company: (ledger.entries, ledger.units) for company, ledger in found.items()
     }

@@ -1,32 +1,35 @@
-"""A store with one table, as small as the claims about storage allow."""
+"""A store with one table, as small as the claims about storage allow, on each engine."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from hydrobit.storage.sqlite import SqliteEngine, SqliteStore
+from hydrobit.storage import directory, stores
+from hydrobit.storage.engine import Engine, Store
+from tests import engines
+from tests.each_engine import tmp_path_factory as tmp_path_factory
 from tests.unit.storage.notes import CREATE
 
+BUSY_MS_MAX = 50
+
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A database with the table of notes."""
-    path = tmp_path / "notes.db"
-    with closing(SqliteStore(path, busy_ms_max=1_000)) as store:
+def data(tmp_path: Path) -> Path:
+    """A data directory whose store has the table of notes."""
+    with engines.opened(directory.prepare(tmp_path)) as store:
         store.write(lambda tx: tx.run(CREATE))
-    return path
+    return tmp_path
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[SqliteStore]:
-    with closing(SqliteStore(path, busy_ms_max=50)) as store:
+def store(data: Path) -> Iterator[Store]:
+    with engines.opened(data, store_busy_ms_max=BUSY_MS_MAX) as store:
         yield store
 
 
 @pytest.fixture
-async def engine(path: Path) -> AsyncIterator[SqliteEngine]:
-    engine = SqliteEngine(path, busy_ms_max=50, reader_connections=2)
+async def engine(data: Path) -> AsyncIterator[Engine]:
+    engine = stores.open_engine(engines.settings(data, store_busy_ms_max=BUSY_MS_MAX))
     yield engine
     await engine.stop()

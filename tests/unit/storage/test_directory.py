@@ -1,7 +1,6 @@
 """A data directory: one server at a time, and backups that a restore turns into stores of their own."""
 
 import asyncio
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,10 +16,14 @@ from hydrobit.objects import service as objects
 from hydrobit.operation import Context
 from hydrobit.storage import directory
 from hydrobit.storage.objects import open_objects
-from tests import embedded
+from hydrobit.storage.queries import SQLITE
+from tests import embedded, engines
 from tests.books import command
 from tests.embedded import ADMIN, BUSY_MS_MAX, MovedClock
 from tests.servers import event, opening
+from tests.tools import alone_on
+
+OURS = "PostgreSQL is kept by its own programs"
 
 OTHER_DISK = Path("/dev/shm")
 
@@ -34,14 +37,8 @@ def data(tmp_path: Path) -> Path:
 
 def prefixes(data: Path) -> dict[int, int]:
     """The prefix of each company's next ids."""
-    with closing(directory.open_store(data, busy_ms_max=BUSY_MS_MAX)) as store:
-        return {company: store.read(ledger.lock_head, company).prefix for company in store.read(ledger.companies)}
-
-
-def back_up(data: Path, target: Path) -> Path:
-    with closing(directory.open_store(data, busy_ms_max=BUSY_MS_MAX)) as store:
-        directory.backup(store, data, target, with_keys=False)
-    return target
+    with engines.opened(data) as store:
+        return {company: store.read(ledger.head, company).prefix for company in store.read(ledger.companies)}
 
 
 async def serve(data: Path) -> dict[int, int]:
@@ -74,7 +71,7 @@ async def test_opening_a_store_again_keeps_its_prefixes(data: Path) -> None:
 
 
 async def test_a_restored_backup_gives_ids_of_its_own(data: Path, tmp_path: Path) -> None:
-    before, kept = prefixes(data), back_up(data, tmp_path / "kept")
+    before, kept = prefixes(data), engines.back_up(data, tmp_path / "kept")
     restored = await serve(kept)
     assert all(restored[company] != before[company] for company in before)
     assert await serve(kept) == restored, "a restore begins one new life, not one at every start"
@@ -83,48 +80,50 @@ async def test_a_restored_backup_gives_ids_of_its_own(data: Path, tmp_path: Path
 
 
 async def test_restoring_the_same_backup_twice_gives_different_ids(data: Path, tmp_path: Path) -> None:
-    kept = back_up(data, tmp_path / "kept")
+    kept = engines.back_up(data, tmp_path / "kept")
     lives = [prefixes(data)]
     for number in range(3):
-        lives.append(await serve(Path(shutil.copytree(kept, tmp_path / str(number)))))
+        lives.append(await serve(engines.copy(kept, tmp_path / str(number))))
     for company in lives[0]:
         assert len({life[company] for life in lives}) == len(lives)
 
 
 async def test_a_backup_of_a_restored_store_is_a_backup_again(data: Path, tmp_path: Path) -> None:
-    first = back_up(data, tmp_path / "first")
+    first = engines.back_up(data, tmp_path / "first")
     lives = [prefixes(data)[1], (await serve(first))[1]]
-    lives.append((await serve(back_up(first, tmp_path / "second")))[1])
+    lives.append((await serve(engines.back_up(first, tmp_path / "second")))[1])
     assert len(set(lives)) == 3
 
 
 @pytest.mark.parametrize("words", [("verify",), ("held", "list"), ("migrate",)], ids=" ".join)
 async def test_looking_at_a_backup_leaves_it_one(data: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
     """Else two stores that are restored from it would give the same ids."""
-    before, kept = prefixes(data), back_up(data, tmp_path / "kept")
+    before, kept = prefixes(data), engines.back_up(data, tmp_path / "kept")
     done = command(kept, *words)
     assert done.returncode == 0, done.stderr
     assert prefixes(kept) == before
     assert (await serve(kept))[1] != before[1]
 
 
+@alone_on(SQLITE, OURS)
 def test_a_backup_is_made_only_into_an_empty_directory(data: Path, tmp_path: Path) -> None:
-    kept = back_up(data, tmp_path / "kept")
+    kept = engines.back_up(data, tmp_path / "kept")
     for target in (kept, data, data / directory.DATABASE):
         with pytest.raises(StoreError, match="not an empty directory"):
-            back_up(data, target)
+            engines.back_up(data, target)
     (tmp_path / "empty").mkdir()
-    back_up(data, tmp_path / "empty")
+    engines.back_up(data, tmp_path / "empty")
 
 
+@alone_on(SQLITE, OURS)
 def test_a_backup_holds_the_keys_only_when_asked(data: Path, tmp_path: Path) -> None:
     key = data / directory.SIGNING_KEY
     key.parent.mkdir()
     key.write_bytes(b"secret")
-    kept = back_up(data, tmp_path / "kept")
+    kept = engines.back_up(data, tmp_path / "kept")
     assert [file.name for file in kept.iterdir()] == [directory.DATABASE]
     with closing(directory.open_store(data, busy_ms_max=BUSY_MS_MAX)) as store:
-        directory.backup(store, data, tmp_path / "all", with_keys=True)
+        directory.backup(store, data, tmp_path / "all", keys=(key, data / directory.LINKS_KEY))
     copied = tmp_path / "all" / directory.SIGNING_KEY
     assert (copied.read_bytes(), stat.S_IMODE(copied.stat().st_mode)) == (b"secret", 0o600)
 
@@ -161,9 +160,10 @@ async def kept_object(context: Context, content: bytes, *, named: bool) -> str:
 
 def with_objects(data: Path, target: Path) -> list[str]:
     with closing(directory.open_store(data, busy_ms_max=BUSY_MS_MAX)) as store:
-        return directory.backup(store, data, target, with_keys=False, named=objects.named_after)
+        return directory.backup(store, data, target, named=objects.named_after)
 
 
+@alone_on(SQLITE, OURS)
 async def test_a_backup_holds_the_objects_that_rows_name(tmp_path: Path) -> None:
     async with embedded.running(tmp_path / "data", MovedClock()) as house:
         with in_a_folder(house) as context:
@@ -177,6 +177,7 @@ async def test_a_backup_holds_the_objects_that_rows_name(tmp_path: Path) -> None
     assert (tmp_path / "less" / directory.DATABASE).exists(), "the rest is worth keeping"
 
 
+@alone_on(SQLITE, OURS)
 @pytest.mark.skipif(not OTHER_DISK.is_dir(), reason="all is on one disk here")
 async def test_a_backup_on_another_disk_holds_the_same_bytes(tmp_path: Path) -> None:
     async with embedded.running(tmp_path / "data", MovedClock()) as house:
@@ -188,6 +189,7 @@ async def test_a_backup_on_another_disk_holds_the_same_bytes(tmp_path: Path) -> 
             assert (copied.read_bytes(), stat.S_IMODE(copied.stat().st_mode)) == (b"named", 0o600)
 
 
+@alone_on(SQLITE, OURS)
 async def test_a_backup_has_all_that_it_names_while_photos_come_and_the_sweep_runs(tmp_path: Path) -> None:
     async with embedded.running(tmp_path / "data", MovedClock(), object_grace_s=1) as house:
         added, stopped, swept = 0, False, 0
@@ -230,7 +232,7 @@ async def test_a_backup_under_load_is_one_moment_of_the_ledger(tmp_path: Path) -
         phones = [asyncio.create_task(count_on(device)) for device in range(8)]
         for number in range(3):
             before = acknowledged
-            kept = await asyncio.to_thread(back_up, house.data, tmp_path / str(number))
+            kept = await asyncio.to_thread(engines.back_up, house.data, tmp_path / str(number))
             after = acknowledged
             sound = await asyncio.to_thread(embedded.verify, kept)
             assert before + 1 <= sound[0].entries <= after + 1 + len(phones)

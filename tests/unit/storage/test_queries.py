@@ -1,17 +1,14 @@
 """Named SQL: what a file may hold, and that every query of the house can be run."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import hydrobit
-from hydrobit.storage import queries
+from hydrobit.storage import directory, queries, translation
 from hydrobit.storage.migrate import migrate
-from hydrobit.storage.queries import Queries, Query
-from hydrobit.storage.sqlite import SqliteStore
+from hydrobit.storage.queries import POSTGRES, SQLITE, Queries, Query
+from tests import engines
 
 PACKAGES = sorted(f"hydrobit.{file.parent.name}" for file in Path(hydrobit.__path__[0]).glob("*/queries.sql"))
 
@@ -53,21 +50,42 @@ def test_an_unknown_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         _ = load(tmp_path, monkeypatch, "-- name: one\nselect 1\n").two
 
 
+def test_a_block_may_hold_a_text_of_postgresqls_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sql = load(tmp_path, monkeypatch, "-- name: one\nselect 1 where :a\n-- engine: postgres\n-- Why.\nselect :b, :a\n")
+    assert sql.one.on(SQLITE) is sql.one
+    assert (sql.one.text, sql.one.names) == ("select 1 where ?", ("a",))
+    own = sql.one.on(POSTGRES)
+    assert (own.name, own.text, own.names) == ("one", "select ?, ?", ("b", "a"))
+
+
+@pytest.mark.parametrize(
+    ("shared", "own"),
+    [
+        ("select a from b where c = ? and d = ?", "select a from b where c = $1 and d = $2"),
+        ("select '?' || ?", "select '?' || $1"),
+        ("select a from b as c not indexed where d = ?", "select a from b as c where d = $1"),
+        ("select a\nfrom b indexed by c\nwhere d = ?", "select a\nfrom b\nwhere d = $1"),
+        ("select a from b where c = ? and instr(d, ?) > 0", "select a from b where c = $1 and strpos(d, $2) > 0"),
+    ],
+)
+def test_a_shared_query_is_put_into_postgresqls_words(shared: str, own: str) -> None:
+    assert translation.statement(shared) == own
+
+
 @pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    path = tmp_path_factory.mktemp("queries") / "store.db"
-    with closing(SqliteStore(path, busy_ms_max=50)) as store:
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = directory.prepare(tmp_path_factory.mktemp("queries"))
+    with engines.opened(data) as store:
         store.write(migrate, 0)
-    with closing(sqlite3.connect(path)) as connection:
-        yield connection
+    return data
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_query_compiles(migrated: sqlite3.Connection, package: str) -> None:
+def test_every_query_compiles(migrated: Path, package: str) -> None:
     found = list(queries.load(package))
     assert found
     for query in found:
-        migrated.execute(f"explain {query.text}", [None] * len(query.names))
+        engines.compiles(migrated, query)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,12 @@ from hydrobit.errors import Refused
 from hydrobit.identity import people
 from hydrobit.kit import ids
 from hydrobit.storage import directory
-from hydrobit.storage.engine import Transaction
+from hydrobit.storage.engine import Store, Transaction
 from hydrobit.storage.queries import Query
-from hydrobit.storage.sqlite import SqliteStore
 from hydrobit.workers import crew, importing, service, template
 from hydrobit.workers.store import Wanted
 from hydrobit.workers.template import Kind
+from tests import engines
 
 HEADER = "first_name,last_name,hire_date,position,employment_type"
 CREW = crew.read(f"{HEADER}\nAna,López,2025-03-15,harvester,seasonal\nAldo,Luna,2025-03-15,packer,seasonal\n")
@@ -27,20 +26,20 @@ AUTHOR, OTHER = (Author(1, user, NOW, os.urandom) for user in ("user_1", "user_2
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
+def store(tmp_path: Path) -> Iterator[Store]:
     """A store with one company, whose number is 1."""
-    with closing(directory.open_store(tmp_path / "data", busy_ms_max=1_000)) as store:
+    with engines.opened(tmp_path / "data") as store:
         store.write(directory.bring_up, NOW)
         store.write(people.add_company, "comp_1", "One", False, ids.new_prefix(os.urandom), NOW, os.urandom)
         yield store
 
 
-def import_planned(store: SqliteStore, made: importing.Plan, partial: bool = False) -> importing.Imported:
+def import_planned(store: Store, made: importing.Plan, partial: bool = False) -> importing.Imported:
     entries = importing.prepare(AUTHOR, made, partial)
     return store.write(importing.add_crew, AUTHOR, CREW, made, entries, partial)
 
 
-def register(store: SqliteStore) -> list[tuple[str, str]]:
+def register(store: Store) -> list[tuple[str, str]]:
     return [
         (worker.worker_id, worker.first_name)
         for worker in reversed(store.read(service.list_workers, 1, Wanted(), 1, 100)[1])
@@ -53,13 +52,13 @@ def count(tx: Transaction, table: str) -> int:
     return int(row[0])
 
 
-def test_what_was_planned_is_done(store: SqliteStore) -> None:
+def test_what_was_planned_is_done(store: Store) -> None:
     made = store.read(importing.plan, 1, CREW)
     assert import_planned(store, made) == made.outcome
     assert register(store) == [("AL0315", "Ana"), ("AL0315-2", "Aldo")]
 
 
-def test_who_joined_since_the_plan_was_made_is_unchanged_and_no_id_is_given_twice(store: SqliteStore) -> None:
+def test_who_joined_since_the_plan_was_made_is_unchanged_and_no_id_is_given_twice(store: Store) -> None:
     made = store.read(importing.plan, 1, CREW)
     aldo = CREW.members[1].new
     store.write(service.add_worker, OTHER, aldo, None)
@@ -69,7 +68,7 @@ def test_who_joined_since_the_plan_was_made_is_unchanged_and_no_id_is_given_twic
     assert store.read(count, "audit") == 3  # the company's own line, and one for each worker
 
 
-def test_an_option_that_is_gone_since_refuses_the_whole_file(store: SqliteStore) -> None:
+def test_an_option_that_is_gone_since_refuses_the_whole_file(store: Store) -> None:
     made = store.read(importing.plan, 1, CREW)
     store.write(template.set_options, OTHER, Kind.position, ["packer"])
     with pytest.raises(Refused, match="line 2, column position, 'harvester'"):

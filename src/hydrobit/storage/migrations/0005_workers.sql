@@ -32,7 +32,9 @@ create table worker_complete (
     primary key (company, worker_no)
 ) strict, without rowid;
 
--- SQL cannot take every accent off; these are the ones of the languages spoken where the first stores stood.
+-- engine: sqlite
+-- SQL cannot take every accent off; these are the ones of the languages spoken where the first stores stood. A store on
+-- PostgreSQL has no workers from before.
 insert into worker_complete (
     company, worker_no, stored_id, worker_id, id_base, id_number, first_name, last_name, person, search, position,
     employment_type, hire_date, status, skills, created_at
@@ -58,7 +60,9 @@ create unique index worker_business on worker (company, worker_id);
 create unique index worker_stored on worker (company, stored_id);
 create unique index worker_numbered on worker (company, id_base, id_number);
 create unique index worker_person on worker (company, person, hire_date);
--- All that a list looks at, so that a search through a large crew reads nothing else.
+-- engine: sqlite
+-- All that a list looks at, so that a search through a large crew reads nothing else. PostgreSQL holds no index row of
+-- such a length.
 create index worker_listed on worker (company, worker_no, search, status, position, employment_type);
 
 -- What a worker's position, employment type, status and skills may be; a company without rows of a kind has the

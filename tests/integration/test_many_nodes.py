@@ -1,0 +1,186 @@
+"""Several servers over one database: what is true of one is true of all of them together."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from itertools import cycle
+from typing import Any
+
+import pytest
+
+from hydrobit.demo import company as demo
+from hydrobit.storage.queries import POSTGRES
+from tests import books, engines
+from tests.integration.test_close_against_create import Race
+from tests.servers import PRODUCTION, RunningServer, event, open_session, running
+from tests.sockets import Connection
+
+NODES, PHONES_OF_A_NODE = 3, 8
+EVENTS = 10
+PAGE = 7
+RECORDS = f"{PRODUCTION}/records"
+
+
+@pytest.fixture(scope="module")
+def store_engine() -> Iterator[str]:
+    """A file has one server, so that this is about a database alone."""
+    with engines.chosen(POSTGRES):
+        yield POSTGRES
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[RunningServer]]:
+    """Three that begin at the same moment on an empty database, with one folder of keys."""
+    data = tmp_path_factory.mktemp("nodes") / "data"
+    engines.url_of(data)
+    with ExitStack() as held, ThreadPoolExecutor(NODES) as starting:
+        begun = [starting.submit(held.enter_context, running(data)) for _ in range(NODES)]
+        yield [node.result() for node in begun]
+
+
+def phone(node: RunningServer) -> Connection:
+    return Connection(node.address, node.token())
+
+
+def test_a_token_of_one_node_is_good_on_all(nodes: list[RunningServer]) -> None:
+    token = nodes[0].token()
+    for node in nodes:
+        with closing(Connection(node.address, token)) as connection:
+            assert connection.call("GET", f"{PRODUCTION}/sessions").status == 200
+
+
+def test_one_event_sent_to_all_nodes_at_once_is_counted_once(nodes: list[RunningServer]) -> None:
+    with nodes[0].client() as client:
+        session_id = open_session(client, day="2025-04-01")
+    bodies = [event(session_id, f"evt-{number}", idempotencyKey=f"key-{number}") for number in range(EVENTS)]
+    meeting = threading.Barrier(NODES * PHONES_OF_A_NODE)
+
+    def send(node: RunningServer) -> list[tuple[int, str]]:
+        told = []
+        with closing(phone(node)) as connection:
+            for body in bodies:
+                meeting.wait(60)
+                answer = connection.call("POST", RECORDS, body)
+                told.append((answer.status, answer.json()["data"]["payloadPreview"]["recordId"]))
+        return told
+
+    with ThreadPoolExecutor(NODES * PHONES_OF_A_NODE) as phones:
+        everyone = list(phones.map(send, nodes * PHONES_OF_A_NODE))
+    for told in zip(*everyone, strict=True):
+        assert Counter(status for status, _ in told) == {201: 1, 200: NODES * PHONES_OF_A_NODE - 1}
+        assert len({record_id for _, record_id in told}) == 1
+    counted = [line.client_event_id for line in books.lines(nodes[0].data, session_id) if line.kind == books.COUNT]
+    assert Counter(counted) == {f"evt-{number}": 1 for number in range(EVENTS)}
+
+
+def test_one_session_is_opened_when_all_nodes_are_asked_at_once(nodes: list[RunningServer]) -> None:
+    meeting = threading.Barrier(NODES)
+    body = {
+        "auth0Id": demo.ADMIN,
+        "projectId": demo.PROJECT,
+        "openedAt": "2025-04-02T14:00:00.000Z",
+        "sectorId": "sector_001",
+        "sector_name": "Lote A-1",
+    }
+
+    def open_one(node: RunningServer) -> tuple[int, str]:
+        with closing(phone(node)) as connection:
+            meeting.wait(60)
+            answer = connection.call("POST", f"{PRODUCTION}/sessions", body).json()
+        found = answer["existing"] if "existing" in answer else answer["data"]
+        return "existing" in answer, found["sessionId"]
+
+    with ThreadPoolExecutor(NODES) as phones:
+        told = list(phones.map(open_one, nodes))
+    assert sorted(known for known, _ in told) == [False] + [True] * (NODES - 1)
+    assert len({session_id for _, session_id in told}) == 1
+
+
+class AcrossNodes(Race):
+    """Phones and closers call one node after another."""
+
+    def __init__(self, nodes: list[RunningServer], session_id: str) -> None:
+        super().__init__(nodes[0], session_id, 1)
+        self._nodes, self._choosing = cycle(nodes), threading.Lock()
+
+    def connection(self) -> Connection:
+        with self._choosing:
+            return phone(next(self._nodes))
+
+
+def test_nothing_enters_a_session_that_another_node_has_closed(nodes: list[RunningServer]) -> None:
+    with nodes[0].client() as client:
+        session_id = open_session(client, day="2025-04-03")
+    race = AcrossNodes(nodes, session_id)
+    closed = race.run()
+    assert sorted(answer.status for answer in closed) == [200, 409]
+    assert [told for told in race.told if told.sent_late and told.status == 201] == []
+    lines = books.lines(nodes[0].data, session_id)
+    (close,) = [line.seq for line in lines if line.kind == books.CLOSE]
+    assert max(line.seq for line in lines) == close
+    assert {line.client_event_id for line in lines if line.kind == books.COUNT} == race.accepted.keys()
+    assert race.refused == books.held_events(nodes[0].data, session_id)
+    (total,) = [answer.json()["data"]["totalUnits"] for answer in closed if answer.status == 200]
+    assert total == sum(race.accepted.values())
+
+
+def test_who_pages_by_seq_while_all_nodes_write_misses_nothing_and_sees_nothing_twice(
+    nodes: list[RunningServer],
+) -> None:
+    with nodes[0].client() as client:
+        session_id = open_session(client, day="2025-04-04")
+    first = books.lines(nodes[0].data)[-1].seq
+    written = threading.Event()
+
+    def write(place: int) -> None:
+        with closing(phone(nodes[place % NODES])) as connection:
+            for number in range(40):
+                assert connection.call("POST", RECORDS, event(session_id, f"{place}-{number}")).status == 201
+
+    def page() -> list[int]:
+        seen: list[int] = []
+        with engines.connected(nodes[0].data) as session:
+            question = "select seq from entry where company = 1 and seq > $1 order by seq limit $2"
+            while True:
+                is_last = written.is_set()
+                found: list[Any] = session.execute(question, (seen[-1] if seen else first, PAGE)).fetchall()
+                seen += [seq for (seq,) in found]
+                if is_last and not found:
+                    return seen
+
+    with ThreadPoolExecutor(NODES * PHONES_OF_A_NODE + 1) as threads:
+        reading = threads.submit(page)
+        for done in [threads.submit(write, place) for place in range(NODES * PHONES_OF_A_NODE)]:
+            done.result()
+        written.set()
+        seen = reading.result()
+    assert seen == list(range(first + 1, first + 1 + NODES * PHONES_OF_A_NODE * 40))
+
+
+def test_what_is_changed_on_one_node_at_once_by_all_has_one_order(nodes: list[RunningServer]) -> None:
+    """Workers are numbered, and the audit log too, whoever adds them."""
+
+    def add(place: int) -> tuple[int, str]:
+        body = {
+            "auth0Id": demo.ADMIN,
+            "first_name": "Juana",
+            "last_name": f"Sol {'abcdefghijklmnopqrstuvwxyz'[place]}",
+            "position": "field_worker",
+            "employment_type": "full_time",
+            "hire_date": "2025-03-15",
+        }
+        with closing(phone(nodes[place % NODES])) as connection:
+            answer = connection.call("POST", "/api/control/workers", body)
+        return answer.status, answer.json()["data"]["workerId"]
+
+    count = NODES * 6
+    with ThreadPoolExecutor(count) as threads:
+        told = list(threads.map(add, range(count)))
+    assert {status for status, _ in told} == {201}
+    assert len({worker_id for _, worker_id in told}) == count
+
+
+def test_the_ledger_is_sound_after_all_of_it(nodes: list[RunningServer]) -> None:
+    books.verify(nodes[0].data)

@@ -1,0 +1,3 @@
+"""The export on each engine."""
+
+from tests.each_engine import tmp_path_factory as tmp_path_factory

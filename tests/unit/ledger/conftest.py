@@ -1,0 +1,3 @@
+"""Ledgers on each engine."""
+
+from tests.each_engine import tmp_path_factory as tmp_path_factory
