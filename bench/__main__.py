@@ -17,7 +17,9 @@ from rich.console import Console
 
 from bench import machine, report
 from bench.errors import BenchError
+from bench.measuring import Measuring
 from bench.plan import PARTS, Part, Plan
+from bench.postgres import PgRounds
 from bench.processes import Cores
 from bench.rounds import Rounds
 
@@ -51,10 +53,12 @@ def bench(
     with machine.scratch_directory() as scratch:
         facts = machine.facts(scratch)
         os.sched_setaffinity(0, {cores.load})
-        rounds = Rounds(plan, cores, scratch, console.print)
+        measuring = Measuring(plan, cores, scratch, console.print)
+        rounds = Rounds(measuring)
         rounds.run()
-    rows = report.rows_of(rounds.samples)
-    figures = report.figures_of(rows, rounds.resident_mb, rounds.harvest)
+        PgRounds(measuring).run()
+    rows = report.rows_of(measuring.samples)
+    figures = report.figures_of(rows, measuring.resident_mb, rounds.harvest)
     report.show(console, figures, rows)
     about = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),

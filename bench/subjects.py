@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from bench.api import SESSIONS_OPEN, Api
 from bench.errors import BenchError
-from bench.processes import Cores, ServerProcess, free_port, serving
+from bench.processes import Cores, ServerProcess, free_port, plain_environment, serving
 from bench.wrk import USER
 
 HYDROBIT = Path(sys.executable).with_name("hydrobit")
@@ -60,14 +60,14 @@ def echo(cores: Cores, scratch: Path, *, bare: bool = False) -> Iterator[Subject
 
 
 @contextmanager
-def typical(cores: Cores, scratch: Path, *, pool_size: int) -> Iterator[Subject]:
-    """The typical service with so many connections in its pool, proved to answer rightly."""
+def typical(cores: Cores, scratch: Path, *, pool_size: int, database: str = "") -> Iterator[Subject]:
+    """The typical service with so many connections in its pool, on SQLite or this database; proved to answer right."""
     port = free_port()
     token, public_key = _issue_typical_token()
     key_file = scratch / f"typical-{port}.pem"
     key_file.write_bytes(public_key)
     environment = {
-        "TYPICAL_DATABASE": str(scratch / f"typical-{port}.sqlite"),
+        "TYPICAL_DATABASE": database or f"sqlite:///{scratch / f'typical-{port}.sqlite'}",
         "TYPICAL_PUBLIC_KEY": str(key_file),
         "TYPICAL_POOL_SIZE": str(pool_size),
     }
@@ -78,14 +78,20 @@ def typical(cores: Cores, scratch: Path, *, pool_size: int) -> Iterator[Subject]
 
 
 @contextmanager
-def hydrobit(cores: Cores, scratch: Path, *, data: Path | None = None, name: str = "hydrobit") -> Iterator[Subject]:
-    """Ours as shipped, on the store in `data`, or on an empty one."""
+def hydrobit(
+    cores: Cores, scratch: Path, *, data: Path | None = None, database: str = "", name: str = "hydrobit"
+) -> Iterator[Subject]:
+    """Ours as shipped, on the store in `data`, or on an empty one, or on this PostgreSQL database."""
     port = free_port()
     data = data or scratch / f"hydrobit-{port}"
     command = [str(HYDROBIT), "serve", "--data", str(data), "--demo", "--port", str(port)]
-    with serving(command, port=port, core=cores.server, log=scratch / f"hydrobit-{port}.log") as server:
+    environment = {"HYDROBIT_DATABASE_URL": database} if database else {}
+    log = scratch / f"hydrobit-{port}.log"
+    with serving(command, port=port, core=cores.server, log=log, environment=environment) as server:
         httpx.get(f"{server.url}/readyz").raise_for_status()
-        issued = subprocess.run([HYDROBIT, "token", USER, "--data", data], capture_output=True, text=True, check=True)
+        command = [str(HYDROBIT), "token", USER, "--data", str(data)]
+        environment = plain_environment() | environment
+        issued = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
         yield from _proved(name, server, issued.stdout.strip())
 
 

@@ -85,9 +85,9 @@ class Postgres:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def start(*options: str) -> Postgres:
-    """A server with further `name=value` options; whoever starts it stops it."""
-    folder = Path(tempfile.mkdtemp(prefix="hydrobit-postgres-", dir=_roomy_memory()))
+def start(*options: str, parent: Path | None = None) -> Postgres:
+    """A server with further `name=value` options, in a new folder under `parent`; whoever starts it stops it."""
+    folder = Path(tempfile.mkdtemp(prefix="hydrobit-postgres-", dir=parent or _roomy_memory()))
     try:
         binaries = _binaries(folder)
         server = Postgres(folder, binaries, _start(folder, binaries, options))
@@ -110,9 +110,9 @@ def _roomy_memory() -> str | None:
 
 
 @contextmanager
-def running(*options: str) -> Iterator[Postgres]:
+def running(*options: str, parent: Path | None = None) -> Iterator[Postgres]:
     """A server that is gone at the end of the block."""
-    server = start(*options)
+    server = start(*options, parent=parent)
     try:
         yield server
     finally:

@@ -1,25 +1,27 @@
-"""The engine: SQLite in WAL mode, every commit on the disk before it returns, writers taken in turn."""
+"""The engine: SQLite in WAL mode, every commit on the disk before it returns, writers taken in turn; or PostgreSQL."""
 
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 Sessions = async_sessionmaker[AsyncSession]
 
 
-def connect(database: Path, pool_size: int) -> tuple[AsyncEngine, Sessions]:
+def connect(database: str, pool_size: int) -> tuple[AsyncEngine, Sessions]:
     """An engine with exactly `pool_size` connections, and the maker of ORM sessions over it."""
+    url = make_url(database)
+    is_sqlite = url.get_backend_name() == "sqlite"
     engine = create_async_engine(
-        f"sqlite+aiosqlite:///{database}",
+        url.set(drivername="sqlite+aiosqlite" if is_sqlite else "postgresql+asyncpg"),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=30,
         connect_args={"timeout": 30},
     )
-    event.listen(engine.sync_engine, "connect", _prepare)
-    event.listen(engine.sync_engine, "begin", _begin)
+    if is_sqlite:
+        event.listen(engine.sync_engine, "connect", _prepare)
+        event.listen(engine.sync_engine, "begin", _begin)
     return engine, async_sessionmaker(engine, expire_on_commit=False)
 
 

@@ -29,6 +29,7 @@ class ProductionSession(Base):
             "day",
             unique=True,
             sqlite_where=text("closed_at is null"),
+            postgresql_where=text("closed_at is null"),
         ),
     )
 

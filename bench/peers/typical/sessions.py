@@ -44,7 +44,7 @@ async def open_session(body: SessionInput, user: Caller, database: Database) -> 
 
 @router.post("/{session_id}/close")
 async def close_session(session_id: str, user: Caller, database: Database) -> SessionAnswer:
-    session = await owned_session(database, user, session_id)
+    session = await owned_session(database, user, session_id, changes=True)
     if session.closed_at is not None:
         raise Refused(409, "session_closed", "The session is closed already.")
     session.closed_at = datetime.now(UTC).replace(tzinfo=None)
@@ -55,9 +55,15 @@ async def close_session(session_id: str, user: Caller, database: Database) -> Se
     return SessionAnswer(data=SessionData(sessionId=session_id, status="closed", totalUnits=(total or 0) / 1_000_000))
 
 
-async def owned_session(database: AsyncSession, user: User, session_id: str) -> ProductionSession:
-    """The session, if it is the caller's own; another company's answers as an unknown one."""
-    session = await database.get(ProductionSession, session_id)
+async def owned_session(
+    database: AsyncSession, user: User, session_id: str, *, changes: bool = False
+) -> ProductionSession:
+    """The session, if it is the caller's own; another company's answers as an unknown one.
+
+    It stays as it was read: whoever counts in it shares a lock on its row, and whoever closes it waits for them. On
+    SQLite the transaction itself does that.
+    """
+    session = await database.get(ProductionSession, session_id, with_for_update={"read": not changes})
     if session is None or session.company_id != user.company_id:
         raise Refused(404, "session_not_found", "There is no such session.")
     if session.user_id != user.id:

@@ -9,7 +9,7 @@ from pathlib import Path
 class Settings:
     """Where the store and the issuer's public key are, and how many connections the pool holds."""
 
-    database: Path
+    database: str
     public_key: Path
     pool_size: int = 5
     issuer: str = "typical"
@@ -18,7 +18,7 @@ class Settings:
     @classmethod
     def from_environment(cls) -> "Settings":
         return cls(
-            database=Path(os.environ["TYPICAL_DATABASE"]),
+            database=os.environ["TYPICAL_DATABASE"],
             public_key=Path(os.environ["TYPICAL_PUBLIC_KEY"]),
             pool_size=int(os.environ["TYPICAL_POOL_SIZE"]),
         )
