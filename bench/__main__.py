@@ -15,7 +15,7 @@ import msgspec
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from bench import machine, report
+from bench import cost, machine, report
 from bench.errors import BenchError
 from bench.measuring import Measuring
 from bench.plan import PARTS, Part, Plan
@@ -57,6 +57,7 @@ def bench(
         rounds = Rounds(measuring)
         rounds.run()
         PgRounds(measuring).run()
+        costs = cost.measure(measuring) if "cost" in parts else {}
     rows = report.rows_of(measuring.samples)
     figures = report.figures_of(rows, measuring.resident_mb, rounds.harvest)
     report.show(console, figures, rows)
@@ -70,6 +71,7 @@ def bench(
             "harvest_records": plan.harvest_records,
         },
         "machine": facts,
+        "cost_of_a_record": costs,
         "versions": machine.versions(),
     }
     file = _write(report.document(figures, rows, **about), whole=plan.whole)

@@ -18,6 +18,7 @@ Part = Literal[
     "pg_create",
     "pg_bulk",
     "pg_growth",
+    "cost",
 ]
 PARTS: tuple[Part, ...] = get_args(Part)
 
@@ -32,6 +33,8 @@ GROWTH_CONNECTIONS = 64
 PG_CONNECTIONS = (1, 64)
 PG_POOL_SIZES = (5, 20)
 PG_BATCH = 1_000
+COST_CONNECTIONS = 64
+COST_BATCH = 1_000
 FILL_RECORDS_PER_S = 50_000
 PG_FILL_RECORDS_PER_S = 15_000
 HARVEST_FILL_RECORDS_PER_S = 10_000
@@ -102,7 +105,8 @@ class Plan:
         filling = self.growth_records // FILL_RECORDS_PER_S if "growth" in self.parts else 0
         filling += self.growth_records // PG_FILL_RECORDS_PER_S if "pg_growth" in self.parts else 0
         harvest = HARVEST_SECONDS + self.harvest_records // HARVEST_FILL_RECORDS_PER_S if "harvest" in self.parts else 0
-        return measuring + filling + harvest
+        cost = 2 * 4 * 2 * self.seconds if "cost" in self.parts else 0
+        return measuring + filling + harvest + cost
 
     def seconds_max(self) -> int:
         """After this the run is given up."""

@@ -52,7 +52,7 @@ class PgRounds:
         if "pg_create" not in self.at.plan.parts:
             return
         with ExitStack() as running:
-            urls = [running.enter_context(_database(server)) for _ in (0, *PG_POOL_SIZES)]
+            urls = [running.enter_context(database_of(server)) for _ in (0, *PG_POOL_SIZES)]
             echo = running.enter_context(subjects.echo(self.at.cores, folder))
             ours = running.enter_context(subjects.hydrobit(self.at.cores, folder, database=urls.pop()))
             typical = [
@@ -66,11 +66,11 @@ class PgRounds:
     def _bulk(self, server: Postgres, folder: Path) -> None:
         if "pg_bulk" not in self.at.plan.parts:
             return
-        with _database(server) as url:
+        with database_of(server) as url:
             with subjects.hydrobit(self.at.cores, folder, database=url) as ours:
                 self.at.bulk_once(ours, PG_BATCH, kind="pg bulk")
             for statement in STATEMENTS:
-                with _database(server, url) as target:
+                with database_of(server, url) as target:
                     self._raw(url, target, statement)
 
     def _raw(self, source: str, target: str, statement: str) -> None:
@@ -92,14 +92,14 @@ class PgRounds:
         if "pg_growth" not in self.at.plan.parts:
             yield None
             return
-        with _database(server) as url:
+        with database_of(server) as url:
             with self.at.folder("pg_grown") as folder, subjects.hydrobit(self.at.cores, folder, database=url) as ours:
                 self.at.grow(ours)
             yield url
 
     def _growth(self, server: Postgres, folder: Path, grown: str) -> None:
         with (
-            _database(server) as fresh,
+            database_of(server) as fresh,
             subjects.hydrobit(self.at.cores, folder, name="empty store", database=fresh) as empty,
             subjects.hydrobit(self.at.cores, folder, name="grown store", database=grown) as full,
         ):
@@ -108,7 +108,7 @@ class PgRounds:
 
 
 @contextmanager
-def _database(server: Postgres, like: str = "") -> Iterator[str]:
+def database_of(server: Postgres, like: str = "") -> Iterator[str]:
     """A database, empty or as another one that nobody uses, dropped at once when it is not needed: stores are large."""
     url = server.add_database(like)
     try:
