@@ -34,6 +34,13 @@ BEYOND_ONE_COMPANY = {
 }
 """Queries that name no company in their condition, each with its reason."""
 
+OF_NO_COMPANY = {
+    ("company", "company_id"): "the public id is what names a company",
+    ("user_account", "user_id"): "a token names its user alone",
+    ("company_key", "key_id"): "a call by key names the key alone",
+}
+"""Unique columns of small tables that are looked up before the company is known, each with its reason."""
+
 GROWING = (
     "entry",
     "held",
@@ -96,6 +103,22 @@ def test_a_query_touches_the_rows_of_one_company(tenant_tables: set[str], room: 
 def test_the_exceptions_are_still_there() -> None:
     names = {query.name for _, query in QUERIES}
     assert set(BEYOND_ONE_COMPANY) | set(GOES_THROUGH) <= names
+
+
+def test_every_key_of_a_tenants_table_begins_with_its_company(
+    store: sqlite3.Connection, tenant_tables: set[str]
+) -> None:
+    """Or with an entry_id, which begins with it: so a database may be cut between any two companies."""
+    first = {
+        (table, column)
+        for table in tenant_tables
+        for (name,) in store.execute("select name from pragma_index_list(?) where [unique]", (table,))
+        for (column,) in store.execute("select name from pragma_index_info(?) where seqno = 0", (name,))
+    }
+    for table in tenant_tables:
+        found = store.execute("select name from pragma_table_info(?) where pk = 1", (table,))
+        first |= {(table, column) for (column,) in found}
+    assert {key for key in first if key[1] not in ("company", "entry_id")} == OF_NO_COMPANY.keys()
 
 
 @every_query
