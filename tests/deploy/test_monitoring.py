@@ -115,14 +115,25 @@ def test_the_alerts_thresholds_are_those_of_the_settings() -> None:
     assert f"> {Settings().connections_max * 8 // 10}" in ALERTED["HydrobitConnectionsNearLimit"]
 
 
-def test_the_example_scrapes_the_job_that_the_alerts_name_and_loads_them() -> None:
-    example = document("prometheus/prometheus.yml")
+@pytest.mark.parametrize("name", ["prometheus.yml", "kubernetes.yml"])
+def test_an_example_scrapes_the_job_that_the_alerts_name_and_loads_them(name: str) -> None:
+    example = document(f"prometheus/{name}")
     (job,) = example["scrape_configs"]
-    assert job["job_name"] == "hydrobit"
+    assert all(f'job="{job["job_name"]}"' in expression for expression in ALERTED.values())
     assert job.get("metrics_path", "/metrics") == "/metrics"
-    assert all((DEPLOY / "prometheus" / name).exists() for name in example["rule_files"])
-    nodes = {name for name in document("compose/compose.yaml")["services"] if name.startswith("node-")}
-    assert {target.partition(":")[0] for config in job["static_configs"] for target in config["targets"]} == nodes
+    assert all((DEPLOY / "prometheus" / rules).exists() for rules in example["rule_files"])
+
+
+def test_the_examples_find_the_nodes_of_the_compose_file_and_of_the_manifests() -> None:
+    (job,) = document("prometheus/prometheus.yml")["scrape_configs"]
+    nodes = {f"{name}:8080" for name in document("compose/compose.yaml")["services"] if name.startswith("node-")}
+    assert {target for config in job["static_configs"] for target in config["targets"]} == nodes
+    (job,) = document("prometheus/kubernetes.yml")["scrape_configs"]
+    template = document("kubernetes/deployment.yaml")["spec"]["template"]
+    labels = {f"{name}={value}" for name, value in template["metadata"]["labels"].items()}
+    assert {selector["label"] for config in job["kubernetes_sd_configs"] for selector in config["selectors"]} == labels
+    ports = {port["name"] for container in template["spec"]["containers"] for port in container["ports"]}
+    assert job["relabel_configs"][0]["regex"] in ports
 
 
 @pytest.mark.parametrize("name", BOARDS)
