@@ -59,9 +59,11 @@ def test_what_is_installed_is_what_the_lock_says_without_tools_of_developers() -
     assert {"server", "postgres"} == set(project["optional-dependencies"])
 
 
-def test_the_python_of_the_image_is_the_one_that_the_tests_run_on() -> None:
-    (python,) = said("ARG PYTHON=", TEXT) or re.findall(r"^ARG PYTHON=(\S+)$", TEXT, re.MULTILINE)
-    assert python.startswith(f"{sys.version_info.major}.{sys.version_info.minor}-slim-")
+def test_the_python_of_the_image_is_the_one_that_everything_is_written_for() -> None:
+    (python,) = re.findall(r"^ARG PYTHON=([\d.]+)-slim-\w+$", TEXT, re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["requires-python"] == f">={python}"
+    assert project["tool"]["mypy"]["python_version"] == python
 
 
 def test_everything_that_is_copied_is_let_into_the_context() -> None:
