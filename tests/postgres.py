@@ -36,6 +36,11 @@ class Postgres:
         self.folder, self.binaries, self.process = folder, binaries, process
         self._numbers = count(1)
 
+    @property
+    def owner(self) -> dict[str, Any]:
+        """Who runs it, as arguments of a process."""
+        return _owner(self.folder)
+
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://hydrobit@/{database}?host={self.folder}"
 

@@ -51,10 +51,11 @@ class RunningServer:
 
 
 def start(
-    data: Path, *flags: str, environment: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()
+    data: Path, *flags: str, environment: Mapping[str, str] | None = None, prefix: tuple[str, ...] = (), port: int = 0
 ) -> RunningServer:
     """Starts a server with the demo company and waits for the address it prints. `prefix` may be `strace ...`."""
-    command = [*prefix, sys.executable, "-m", "hydrobit", "serve", "--demo", "--port", "0", "--data", str(data), *flags]
+    words = ("-m", "hydrobit", "serve", "--demo", "--port", str(port), "--data", str(data))
+    command = [*prefix, sys.executable, *words, *flags]
     variables = engines.clean_environment(data, **(environment or {}))
     with open(data.parent / f"{data.name}.log", "a") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables)
@@ -67,9 +68,11 @@ def start(
 
 
 @contextmanager
-def running(data: Path, *flags: str, environment: Mapping[str, str] | None = None) -> Iterator[RunningServer]:
+def running(
+    data: Path, *flags: str, environment: Mapping[str, str] | None = None, port: int = 0
+) -> Iterator[RunningServer]:
     """A server that is ended at the end of the block."""
-    server = start(data, *flags, environment=environment)
+    server = start(data, *flags, environment=environment, port=port)
     try:
         yield server
     finally:

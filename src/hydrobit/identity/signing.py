@@ -39,8 +39,8 @@ class SigningKey:
         """The key in the PEM file at `path`, made there first if there is none.
 
         May run twice and in several processes at once: all of them get the same key. The file gets mode 0600, its
-        folder, if it has to be made, 0700. Raises SettingError for a file that others than its owner can reach, one
-        that holds no P-256 private key, and a folder that cannot be used.
+        folder, if it has to be made, 0700. Raises SettingError for a file that others than its owner can reach (root's
+        may be read by our group), one that holds no P-256 private key, and a folder that cannot be used.
         """
         try:
             if not path.exists():
@@ -113,8 +113,11 @@ def _sync_folder(folder: Path) -> None:
 def _load(path: Path) -> EllipticCurvePrivateKey:
     with path.open("rb") as file:
         # The open file is asked, not the path, so that nobody can swap the file in between.
-        mode = os.fstat(file.fileno()).st_mode & 0o777
-        if mode & 0o077:
+        status = os.fstat(file.fileno())
+        mode = status.st_mode & 0o777
+        # Where we are another user, root may hand the key to our group: so a mounted secret comes, which we cannot own.
+        is_handed = status.st_uid == 0 != os.geteuid()
+        if mode & (0o037 if is_handed else 0o077):
             raise SettingError(
                 f"the signing key {path} can be reached by others than its owner (mode {mode:04o}): chmod 600 it if"
                 " nobody has read it, else remove it, and a new one is made"

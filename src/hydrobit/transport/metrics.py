@@ -1,4 +1,4 @@
-"""What an operator watches: requests by operation and status, commits by size and time, the queue's length.
+"""What an operator watches: requests by operation and status, commits by size and time, the queue, the process.
 
 The hot path only counts in a dictionary; the Prometheus text is made when somebody asks for it.
 """
@@ -6,7 +6,7 @@ The hot path only counts in a dictionary; the Prometheus text is made when someb
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -33,6 +33,7 @@ class Metrics:
             buckets=_SECONDS,
         )
         self._registry.register(_Counts(self))
+        ProcessCollector(registry=self._registry)  # processor time, memory, open files, the time of the start
 
     def count(self, operation: str, status: int) -> None:
         self.requests[operation, status] += 1

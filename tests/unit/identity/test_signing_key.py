@@ -1,10 +1,12 @@
 """The own issuer's key: made once, kept for its owner alone."""
 
 import os
+import pwd
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import jwt
 import pytest
@@ -84,6 +86,32 @@ def test_a_key_that_others_can_reach_is_refused(path: Path, mode: int) -> None:
     path.chmod(mode)
     with pytest.raises(SettingError, match=f"{mode:04o}"):
         SigningKey.load_or_create(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand a file of root's to somebody")
+@pytest.mark.parametrize(("mode", "is_taken"), [(0o440, True), (0o640, True), (0o444, False), (0o660, False)])
+def test_a_key_of_roots_may_be_read_by_the_group_of_the_server(mode: int, is_taken: bool) -> None:
+    server = pwd.getpwnam("nobody")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "signing.pem"
+        kid = SigningKey.load_or_create(path).kid
+        os.chown(path, 0, server.pw_gid)
+        path.chmod(mode)
+        Path(folder).chmod(0o711)
+        groups = os.getgroups()
+        os.setgroups([])
+        os.setegid(server.pw_gid)
+        os.seteuid(server.pw_uid)
+        try:
+            if is_taken:
+                assert SigningKey.load_or_create(path).kid == kid
+            else:
+                with pytest.raises(SettingError, match=f"{mode:04o}"):
+                    SigningKey.load_or_create(path)
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+            os.setgroups(groups)
 
 
 def _pem(key: serialization.ssh.SSHPrivateKeyTypes, password: bytes | None = None) -> bytes:

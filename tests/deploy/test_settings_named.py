@@ -1,0 +1,21 @@
+"""Every setting that a deployment or its page names is one; one that is misspelt would stop the start."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from hydrobit.settings import PREFIX, Settings
+from tests.deploy.files import DEPLOY, ROOT
+
+KNOWN = {PREFIX + field.name.upper() for field in fields(Settings)}
+FILES = [
+    *(file for file in sorted(DEPLOY.rglob("*")) if file.is_file() and "secrets" not in file.parts),
+    *(ROOT / "docs" / "how-to" / name for name in ("deploy.md", "backup-and-restore.md")),
+]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_setting_that_is_named_is_one(file: Path) -> None:
+    assert set(re.findall(rf"\b{PREFIX}[A-Z][A-Z_]*", file.read_text())) <= KNOWN
