@@ -2,6 +2,7 @@
 # ARGS is handed on: make run ARGS="--port 9000", make test ARGS="-k ledger".
 
 ARGS ?=
+RUNS ?= 10
 RUN := .venv/bin/hydrobit demo --data ./data
 TEST_TOOLS := strace
 BENCH_TOOLS := wrk
@@ -9,10 +10,10 @@ BENCH_TOOLS := wrk
 # Python keeps what it compiled, whatever the machine says: with it a start takes a third of the time, and tests start hundreds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test check bench clean
+.PHONY: help setup run test test-ha check bench clean
 
 help: ## say what there is (what `make` alone does)
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
 
 setup: .venv/ready ## fetch uv and build .venv from uv.lock
 
@@ -22,6 +23,9 @@ run: .venv/ready ## serve on http://127.0.0.1:8080 with a demo morning in ./data
 test: .venv/ready ## run every test, in as many processes as there are cores
 	@scripts/install_tool.sh $(TEST_TOOLS)
 	.venv/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+
+test-ha: .venv/ready-ha ## kill the leader of three Patroni nodes under load, RUNS times, and take the database away for 20 s
+	RUNS=$(RUNS) .venv/bin/python -m pytest tests/ha -v -s $(ARGS)
 
 check: .venv/ready ## look at format, lint, types and import rules
 	.venv/bin/ruff format --check .
@@ -48,6 +52,7 @@ endif
 	done; \
 	echo 'Hydrobit needs Python 3.11 or newer, found as python3 (Debian: apt-get install python3).' >&2; exit 1
 
-.venv/ready-bench: .venv/ready
-	@.venv/bin/python scripts/bootstrap.py --group bench
+# What a target needs besides is a group of pyproject.toml; those that other targets have brought stay.
+.venv/ready-%: .venv/ready
+	@.venv/bin/python scripts/bootstrap.py $(patsubst .venv/ready-%,--group %,$(sort $@ $(wildcard .venv/ready-*)))
 	@touch $@

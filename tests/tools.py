@@ -1,10 +1,14 @@
-"""Why a test does not run everywhere: it needs a program that a machine may lack, or it is about one engine alone."""
+"""What the run of the tests says beside red and green: what was left out and why, and what was measured."""
 
 import shutil
+from collections.abc import Callable
 
 import pytest
 
+MEASURED = "measured"
 MISSING = "needs a program that is not on this machine: "
+Measured = Callable[[str], None]
+"""Takes a line of figures, which the run's last lines show."""
 
 
 def needs(tool: str) -> pytest.MarkDecorator:
@@ -30,8 +34,29 @@ def _is_elsewhere(item: pytest.Item) -> bool:
     return mark is not None and call is not None and call.params.get("store_engine", mark.args[0]) != mark.args[0]
 
 
+@pytest.fixture
+def measured(record_property: Callable[[str, object], None]) -> Measured:
+    """For figures that are told and never asserted."""
+
+    def tell(line: str) -> None:
+        print(line)  # at once, for who runs with -s
+        record_property(MEASURED, line)
+
+    return tell
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List the tests that did not run for lack of a program, so that a green run never hides them."""
+    """Show figures, and list the tests that did not run for lack of a program, so that a green run never hides them."""
+    figures = [
+        (report.nodeid, line)
+        for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed"))
+        for name, line in report.user_properties
+        if name == MEASURED and report.when == "call"
+    ]
+    if figures:
+        terminalreporter.section("measured")
+        for test, line in figures:
+            terminalreporter.line(f"{test.rpartition('::')[2]}: {line}")
     left_out = [
         (report.nodeid, report.longrepr[2].partition(MISSING)[2])
         for report in terminalreporter.getreports("skipped")

@@ -46,5 +46,14 @@ def accepts(server: RunningServer) -> bool:
 
 def memory_peak_kib(server: RunningServer) -> int:
     """The most that the process has ever held in memory."""
-    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{server.process.pid}/status").read_text())
-    return int(peak)
+    return _memory_kib(server, "VmHWM")
+
+
+def memory_kib(server: RunningServer) -> int:
+    """What the process holds in memory now."""
+    return _memory_kib(server, "VmRSS")
+
+
+def _memory_kib(server: RunningServer, name: str) -> int:
+    (found,) = re.findall(rf"{name}:\s+(\d+) kB", Path(f"/proc/{server.process.pid}/status").read_text())
+    return int(found)

@@ -1,25 +1,36 @@
-"""The database ends under load and comes back: callers are told to come again, nothing is lost, and nobody helps."""
+"""The database is away under load and comes back: callers are told to come again, nothing is lost, and nobody helps."""
 
-import threading
-import time
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from hydrobit.demo import company as demo
 from hydrobit.storage.queries import POSTGRES
 from tests import books, engines, postgres
+from tests.absence import count_through
+from tests.callers import fresh_day
+from tests.phones import RECORDS, Load, losses
 from tests.servers import PRODUCTION, RunningServer, event, open_session, running
-from tests.sockets import Connection
+from tests.sockets import Answer, Connection
+from tests.tools import Measured
+from tests.watching import metrics
 
-RECORDS = f"{PRODUCTION}/records"
 PHONES = 8
-AWAY_S_MAX = 1
+LIMITS = {"HYDROBIT_DATABASE_AWAY_S_MAX": "1", "HYDROBIT_DATABASE_UNIT_S_MAX": "1"}
 ANSWER_S_MAX = 10
-"""The limit above, with room for a machine that does other things beside."""
+"""The limits above, with room for a machine that does other things beside."""
 BACK_S_MAX = 10
+ENDINGS = 20
+
+
+class House(NamedTuple):
+    """A PostgreSQL of its own, and the node on it."""
+
+    database: postgres.Postgres
+    node: RunningServer
 
 
 @pytest.fixture(scope="module")
@@ -28,54 +39,81 @@ def store_engine() -> str:
     return POSTGRES
 
 
-def test_callers_are_told_in_time_and_all_is_well_by_itself_when_it_is_back(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    data = tmp_path_factory.mktemp("away") / "data"
     with postgres.running() as database:
-        data = tmp_path / "data"
         engines.settle(data, database.add_database())
-        settings = {"HYDROBIT_DATABASE_AWAY_S_MAX": str(AWAY_S_MAX)}
-        with running(data, environment=settings) as server:
-            with server.client() as client:
-                session_id = open_session(client)
-            told = count_through(server, database, session_id)
-            lines = books.lines(data, session_id)
-            assert Counter(line.client_event_id for line in lines if line.kind == books.COUNT) == Counter(told)
-            books.verify(data)
+        with running(data, environment=LIMITS) as node:
+            yield House(database, node)
 
 
-def count_through(server: RunningServer, database: postgres.Postgres, session_id: str) -> list[str]:
-    """Phones count on while the database is away; each sends a count until it is told of its record. Returns those."""
-    told: list[str] = []
-    away, back, refused = threading.Event(), threading.Event(), threading.Barrier(PHONES + 1)
+@pytest.fixture
+def session_id(house: House) -> str:
+    with house.node.client() as client:
+        return open_session(client, day=fresh_day())
 
-    def count(number: int) -> None:
-        was_refused = False
-        with closing(Connection(server.address, server.token())) as connection:
-            for turn in range(10_000):
-                name, status = f"{number}-{turn}", 0
-                while status not in (200, 201):
-                    begun = time.monotonic()
-                    answer = connection.call("POST", RECORDS, event(session_id, name))
-                    assert time.monotonic() - begun < ANSWER_S_MAX
-                    status = answer.status
-                    assert status in (200, 201, 503), answer
-                    if status == 503:
-                        assert int(answer.headers["retry-after"]) >= 1
-                        if away.is_set() and not was_refused:
-                            was_refused = True
-                            refused.wait(60)
-                told.append(name)
-                if was_refused and back.is_set():
-                    return
 
-    with ThreadPoolExecutor(PHONES) as phones:
-        counting = [phones.submit(count, number) for number in range(PHONES)]
-        while len(told) < PHONES:
-            assert not any(phone.done() for phone in counting)
-        database.end()
-        away.set()
-        refused.wait(60)
-        database.go_on()
-        back.set()
-        for phone in counting:
-            phone.result(BACK_S_MAX)
-    return told
+@pytest.mark.parametrize("how", ["ended", "frozen"])
+def test_callers_are_told_in_time_and_all_is_well_by_itself_when_it_is_back(
+    house: House, session_id: str, how: str, measured: Measured
+) -> None:
+    away = house.database.ended() if how == "ended" else house.database.frozen()
+    seen = count_through(house.node, away, session_id, phones=PHONES, name=how, away_s=0)
+    measured(f"{how}: {seen}")
+    assert seen.slowest_s < ANSWER_S_MAX
+    assert seen.all_s < BACK_S_MAX
+    assert seen.losses == (0, 0)
+
+
+def test_while_it_is_away_everyone_is_answered_and_the_node_says_how_it_is(house: House, session_id: str) -> None:
+    address = house.node.address
+    with ExitStack() as held:
+        phone = held.enter_context(Connection(address, house.node.token()))
+        # whom the node has not met yet, so that it has to ask the database
+        stranger = held.enter_context(Connection(address, house.node.token(demo.SUPERVISOR)))
+        with house.database.ended():
+            assert_come_again(phone.call("POST", RECORDS, event(session_id, "evt_1")))
+            bulk = {"auth0Id": demo.ADMIN, "records": [event(session_id, "evt_2")]}
+            assert_come_again(phone.call("POST", f"{RECORDS}/bulk", bulk))
+            assert_come_again(phone.call("GET", f"{PRODUCTION}/sessions/{session_id}"))
+            assert_come_again(stranger.call("GET", f"{PRODUCTION}/sessions"))
+            assert_come_again(phone.call("GET", "/readyz"))
+            assert phone.call("GET", "/healthz").status == 200, "the process is well; ending it would help nobody"
+            assert metrics(phone)['hydrobit_requests_total{operation="createProductionRecord",status="503"}'] >= 1
+        assert phone.call("GET", "/readyz").status == 200
+        assert phone.call("POST", RECORDS, event(session_id, "evt_1")).status == 201
+        assert stranger.call("GET", f"{PRODUCTION}/sessions").status == 200
+
+
+def assert_come_again(answer: Answer) -> None:
+    assert (answer.status, answer.code) == (503, "unavailable")
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_a_record_whose_connection_is_cut_again_and_again_is_there_once(house: House, session_id: str) -> None:
+    """Before, in and after its commit, as it happens."""
+    with Load([house.node], session_id, PHONES, "cut") as load:
+        for number in range(ENDINGS):
+            load.until_more_are_told(PHONES)
+            if number % 7 == 6:
+                house.database.kill_session()
+            else:
+                house.database.end_sessions()
+        load.until_more_are_told(PHONES)
+    assert losses(house.node.data, session_id, load.told) == (0, 0)
+
+
+def test_the_ledger_is_sound_after_all_of_it(house: House) -> None:
+    books.verify(house.node.data)
+
+
+def test_a_server_does_not_start_on_a_database_that_may_lose_what_it_acknowledged(tmp_path: Path) -> None:
+    with postgres.running("fsync=off", "synchronous_commit=off") as unsafe:
+        engines.settle(tmp_path / "data", unsafe.url())
+        done = books.command(tmp_path / "data", "serve", "--port", "0")
+    assert done.returncode == 1
+    assert (
+        "with fsync off and synchronous_commit off and may lose what it has acknowledged; turn it on, or" in done.stderr
+    )
+    assert "Traceback" not in done.stderr

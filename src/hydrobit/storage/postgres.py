@@ -38,6 +38,8 @@ PAUSE_S, PAUSE_S_MAX = 0.01, 0.5
 """Between two tries of a unit; each pause is twice the one before."""
 BREAK_AFTER_S = 1.0
 """A server that says nothing for so long after it should have given up by itself is taken for gone."""
+CONNECT_S_MIN = 2
+"""The least time that libpq gives a host to answer."""
 _WRITE = b"begin isolation level read committed read write"
 _READ = b"begin isolation level repeatable read read only"
 _SAVEPOINT, _RELEASE = b"savepoint part;", b"release savepoint part;"
@@ -49,9 +51,9 @@ _DONE = (
 )
 _CONFLICT_STATES = ("40001", "40P01", "40003")
 _BUSY_STATES = ("55P03", "57014")
-_AWAY_STATES = ("53300",)
+_AWAY_STATES = ("53300", "25006")
 _AWAY_CLASSES = ("08", "57P")
-"""The connection, or the server as a whole: another try may find one that takes it."""
+"""The connection, or the server as a whole: too many, read only now, gone. Another try may find one that takes it."""
 
 
 class _TryAgain(StoreBusy):
@@ -512,13 +514,18 @@ def _conninfo(url: str, limits: Limits) -> str:
     wanted: dict[str, Any] = {
         "target_session_attrs": "read-write",
         "application_name": "hydrobit",
-        "connect_timeout": max(2, int(limits.away_s_max)),
+        "connect_timeout": max(CONNECT_S_MIN, int(limits.away_s_max) // _hosts(given)),
         "keepalives_idle": 5,
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": int(limits.away_s_max * 1000),
     }
     return make_conninfo("", **wanted | given, options=options.strip(), client_encoding="utf8")
+
+
+def _hosts(given: dict[str, Any]) -> int:
+    """How many are named: each is asked in its turn, so that one which says nothing must leave time for the others."""
+    return str(given.get("hostaddr") or given.get("host") or "").count(",") + 1
 
 
 def _refuse_unsafe(connection: "psycopg.Connection[Row]", limits: Limits) -> None:
@@ -528,13 +535,22 @@ def _refuse_unsafe(connection: "psycopg.Connection[Row]", limits: Limits) -> Non
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise StoreError(f"the database keeps its texts in {encoding}; make it with `encoding 'UTF8'`")
-    row = connection.execute("select current_setting('fsync'), current_setting('synchronous_commit')").fetchone()
-    off = [name for name, value in zip(("fsync", "synchronous_commit"), row or (), strict=False) if value == "off"]
-    if off and not limits.may_lose:
+    question = "select " + ", ".join(f"current_setting('{name}')" for name in _RISKS)
+    risks = _risks(*(connection.execute(question).fetchone() or ("", "", "")))
+    if risks and not limits.may_lose:
         raise StoreError(
-            f"the database runs with {' and '.join(off)} off and may lose what it has acknowledged; turn it on, "
+            f"the database runs with {' and '.join(risks)} and may lose what it has acknowledged; turn it on, "
             "or set HYDROBIT_DATABASE_MAY_LOSE where that does not matter"
         )
+
+
+_RISKS = ("fsync", "synchronous_commit", "synchronous_standby_names")
+
+
+def _risks(fsync: str, commit: str, standbys: str) -> list[str]:
+    """What lets an acknowledged commit be lost; `local` does where standbys are named, and nobody waits for them."""
+    found = ["fsync off"] if fsync == "off" else []
+    return [*found, f"synchronous_commit {commit}"] if commit == "off" or (commit == "local" and standbys) else found
 
 
 def _told(wire: pq.abc.PGconn, result: pq.abc.PGresult | None) -> Exception:

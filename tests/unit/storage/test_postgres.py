@@ -3,13 +3,16 @@
 import asyncio
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from hydrobit.errors import Duplicate, SettingError, StoreBusy, StoreError
@@ -72,11 +75,19 @@ def test_commits_are_asked_to_be_on_the_disk(store: PostgresStore) -> None:
     assert store.read(lambda tx: tx.one(question)) == ("on", "on")
 
 
-@pytest.mark.parametrize("name", ["fsync", "synchronous_commit"])
-def test_a_server_that_may_lose_what_it_acknowledged_is_refused(name: str) -> None:
-    with postgres.running(f"{name}=off") as server:
+@pytest.mark.parametrize(
+    ("risk", "beside"),
+    [
+        ("fsync=off", ()),
+        ("synchronous_commit=off", ()),
+        ("synchronous_commit=local", ("synchronous_standby_names=one",)),
+    ],
+)
+def test_a_server_that_may_lose_what_it_acknowledged_is_refused(risk: str, beside: tuple[str, ...]) -> None:
+    with postgres.running(risk, *beside) as server:
         chosen = Settings(database_url=server.url())
-        with closing(stores.open_store(chosen)) as store, pytest.raises(StoreError, match=f"{name} off.*MAY_LOSE"):
+        told = f"{risk.replace('=', ' ')}.*MAY_LOSE"
+        with closing(stores.open_store(chosen)) as store, pytest.raises(StoreError, match=told):
             store.read(pid_of)
         with closing(stores.open_store(replace(chosen, database_may_lose=True))) as store:
             assert store.read(pid_of)
@@ -110,6 +121,35 @@ def test_of_several_hosts_the_one_that_answers_is_taken(settings: Settings) -> N
     several = settings.database_url.replace(f"host={folder}", f"host=/nowhere,{folder}")
     with closing(stores.open_store(replace(settings, database_url=several))) as store:
         assert store.read(texts) == []
+
+
+def test_a_host_that_says_nothing_leaves_time_for_the_others(settings: Settings, tmp_path: Path) -> None:
+    """Its socket is open, as that of a machine that hangs, and nothing comes out of it."""
+    folder = engines.server().folder
+    both = settings.database_url.replace(f"host={folder}", f"host={tmp_path},{folder}")
+    chosen = replace(settings, database_url=both, database_away_s_max=5)
+    with socket.socket(socket.AF_UNIX) as silent, closing(stores.open_store(chosen)) as store:
+        silent.bind(str(tmp_path / ".s.PGSQL.5432"))
+        silent.listen()
+        begun = time.monotonic()
+        assert store.read(texts) == []
+        assert time.monotonic() - begun < chosen.database_away_s_max
+
+
+def test_a_server_that_only_reads_from_now_on_is_left_for_another(store: PostgresStore) -> None:
+    """As a managed primary that became a replica and kept its connections."""
+    read_only = Query("read_only", "set transaction read only", ())
+    seen: list[int] = []
+
+    def unit(tx: Transaction) -> None:
+        seen.append(pid_of(tx))
+        if len(seen) == 1:
+            tx.run(read_only)
+        add(tx, 1, "written")
+
+    store.write(unit)
+    assert store.read(texts) == ["written"]
+    assert len(set(seen)) == 2
 
 
 @pytest.mark.parametrize("when", ["before its first word", "in the middle"])
@@ -260,19 +300,18 @@ async def test_a_wait_for_a_lock_ends_with_busy_and_no_try(engine: Engine, setti
 
 
 def test_a_commit_that_no_standby_confirmed_is_not_taken_for_written() -> None:
-    """The server stops waiting for its standby, commits alone and only warns: that is no acknowledgement."""
-    with postgres.running("synchronous_standby_names=absent") as server:
-        chosen = Settings(database_url=f"{server.url()}&options=-c%20synchronous_commit%3Dlocal")
-        with closing(stores.open_store(chosen)) as store:
-            store.write(lambda tx: tx.run(CREATE))
-        waiting = replace(chosen, database_url=server.url(), database_away_s_max=1, database_unit_s_max=1)
-
-        async def write() -> None:
-            engine = stores.open_engine(waiting)
-            try:
-                with pytest.raises((StoreError, Duplicate)):
-                    await engine.write(add, 1, "alone")
-            finally:
-                await engine.stop()
-
-        asyncio.run(write())
+    """A server that is told to wait no more for its standby commits alone and only warns: the unit runs again."""
+    cancel = "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'"
+    with postgres.running("synchronous_standby_names=absent") as server, ExitStack() as held:
+        not_waiting = f"{server.url()}&options=-c%20synchronous_commit%3Dlocal"
+        alone = Settings(database_url=not_waiting, database_may_lose=True)
+        by_itself = held.enter_context(closing(stores.open_store(alone)))
+        by_itself.write(lambda tx: tx.run(CREATE))
+        store = held.enter_context(closing(stores.open_store(Settings(database_url=server.url()))))
+        writing = held.enter_context(ThreadPoolExecutor(1)).submit(store.write, add, 1, "alone")
+        operator = held.enter_context(closing(psycopg.connect(server.url(), autocommit=True)))
+        while operator.execute(cancel).fetchone() is None:
+            assert not writing.done()
+        with pytest.raises(Duplicate):
+            writing.result(WAIT_S_MAX)
+        assert by_itself.read(texts) == ["alone"]
