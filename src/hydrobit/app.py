@@ -3,7 +3,7 @@
 import gc
 import os
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,10 @@ import structlog
 from hydrobit import catalog
 from hydrobit.company_keys.check import KeyCheck
 from hydrobit.errors import Refused, StoreError
+from hydrobit.identity import own_keys as signing
+from hydrobit.identity import store as identity_store
+from hydrobit.identity.own_keys import StoreKeys, key_set
 from hydrobit.identity.service import Identity
-from hydrobit.identity.signing import SigningKey
 from hydrobit.identity.verify import Verifier
 from hydrobit.job import Job
 from hydrobit.kit import ids
@@ -26,7 +28,7 @@ from hydrobit.operation import Context
 from hydrobit.publish.openapi import document
 from hydrobit.records.batch import RecordBatch
 from hydrobit.settings import Settings
-from hydrobit.storage import directory, stores
+from hydrobit.storage import agreement, directory, stores
 from hydrobit.storage.engine import Transaction
 from hydrobit.storage.objects import PATH as OBJECTS_PATH
 from hydrobit.storage.objects import open_objects
@@ -65,6 +67,7 @@ async def serve(
         if not settings.database_url:  # on PostgreSQL several servers may share one directory
             stack.callback(directory.lock(settings.data).close)
         bring_up(settings, clock, lambda tx, now: begin_life(tx, now, random))
+        agree(settings, clock)
 
         engine = stores.open_engine(settings)
         stack.push_async_callback(engine.stop)
@@ -82,13 +85,13 @@ async def serve(
         appender.start()
         stack.push_async_callback(appender.stop)
 
-        own_key = SigningKey.load_or_create(directory.signing_key(settings)) if settings.local_tokens else None
+        own_keys = StoreKeys(engine) if settings.local_tokens else None
         remote = await _remote_keys(settings, stack)
         keys = KeyCheck(engine, facts_age_s_max=settings.facts_age_s_max, length_max=settings.token_cache_length_max)
         stack.push_async_callback(keys.write_uses)
         identity = Identity(
             engine,
-            Verifier(settings, own_key, remote),
+            Verifier(settings, own_keys, remote),
             keys,
             facts_age_s_max=settings.facts_age_s_max,
             length_max=settings.token_cache_length_max,
@@ -111,7 +114,7 @@ async def serve(
         def stopping() -> None:
             engine.end_within(settings.stop_s_max)
 
-        server = _http_server(context, identity, metrics, own_key, started, stopping)
+        server = _http_server(context, identity, metrics, started, stopping)
         settle_memory()
         await server.serve()
         log.info("stopping")
@@ -142,6 +145,19 @@ def bring_up(
     return [migration.name for migration in applied]
 
 
+def agree(settings: Settings, clock: Clock) -> None:
+    """Finds, or says first, that this node has the keys of all nodes and keeps objects where they do; safe to repeat.
+
+    Raises SettingError, with what to do about it.
+    """
+    is_alone = not settings.database_url
+    with closing(stores.open_store(settings)) as store:
+        if settings.local_tokens:
+            signing.settle(store, directory.signing_key(settings), clock.now(), is_alone=is_alone)
+        if not is_alone:
+            agreement.settle(store, settings)
+
+
 def begin_life(tx: Transaction, now: int, random: Callable[[int], bytes]) -> None:
     """Gives every company of a restored backup a new prefix for its ids."""
     for company in ledger.companies(tx):
@@ -165,7 +181,6 @@ def _http_server(
     context: Context,
     identity: Identity,
     metrics: Metrics,
-    own_key: SigningKey | None,
     started: Callable[[int], None],
     stopping: Callable[[], None],
 ) -> Server:
@@ -193,6 +208,10 @@ def _http_server(
         found = await context.engine.read(object_service.find, company, digest)
         return Fetched(found.content_type, found.length, objects.chunks(found.place)) if found else None
 
+    async def shown_keys() -> bytes:
+        keys = await context.engine.look_up(identity_store.signing_keys) if settings.local_tokens else []
+        return key_set(keys)
+
     @cache
     def described() -> dict[str, Any]:
         return document(catalog.OPERATIONS, version("hydrobit"))
@@ -204,7 +223,7 @@ def _http_server(
             metrics,
             refuse,
             is_ready,
-            own_key.public_jwks() if own_key else {"keys": []},
+            shown_keys,
             {
                 "/openapi.json": (lambda: encode(described()), b"application/json"),
                 "/openapi.yaml": (lambda: _as_yaml(described()), b"application/yaml"),

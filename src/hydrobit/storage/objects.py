@@ -15,6 +15,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from hydrobit.errors import SettingError, StoreError
+from hydrobit.storage.once import write_once
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -105,19 +106,7 @@ def open_objects(url: str, folder: Path, key_file: Path, public_url: str, link_s
 def load_or_create_key(path: Path) -> bytes:
     """The secret of the links, made for its owner alone when there is none. Several processes get the same one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not path.exists():
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # another process was first; its key counts
-        finally:
-            draft.unlink()
-    key = path.read_bytes()
+    key = write_once(path, secrets.token_bytes(KEY_BYTES))
     if len(key) != KEY_BYTES:
         raise SettingError(f"the key of the links {path} must have {KEY_BYTES} bytes; remove it, and a new one is made")
     return key

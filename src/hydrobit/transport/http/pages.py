@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import msgspec
 
-from hydrobit.errors import Code, Refused
+from hydrobit.errors import Code, Refused, StoreError
 from hydrobit.settings import Settings
 from hydrobit.transport.http.shell import Answer, Endpoint, Request
 from hydrobit.transport.metrics import CONTENT_TYPE, Metrics
@@ -58,6 +58,21 @@ class ReadyPage(Endpoint):
         if await self._is_ready():
             return Answer(200, encode({"status": "success", "data": {"ready": True}}))
         return self._refuse(Refused(Code.unavailable, "The store does not answer."), request.path)
+
+
+class KeysPage(Endpoint):
+    """The public keys that own tokens are checked with, as they are now on every node."""
+
+    body_bytes_max = 0
+
+    def __init__(self, shown: Callable[[], Awaitable[bytes]], refuse: Refuse) -> None:
+        self._shown, self._refuse = shown, refuse
+
+    async def answer(self, request: Request) -> Answer:
+        try:
+            return Answer(200, await self._shown())
+        except StoreError:
+            return self._refuse(Refused(Code.unavailable, "The store does not answer."), request.path)
 
 
 class MetricsPage(Endpoint):
@@ -133,7 +148,7 @@ def pages(
     metrics: Metrics,
     refuse: Refuse,
     is_ready: Callable[[], Awaitable[bool]],
-    jwks: Mapping[str, object],
+    shown_keys: Callable[[], Awaitable[bytes]],
     documents: Mapping[str, tuple[Callable[[], bytes], bytes]],
 ) -> dict[tuple[str, str], Endpoint]:
     """`documents` maps a path to what makes its content, and its content type."""
@@ -141,7 +156,7 @@ def pages(
         ("GET", "/healthz"): Page(encode({"status": "success", "data": {"alive": True}})),
         ("GET", "/readyz"): ReadyPage(is_ready, refuse),
         ("GET", "/metrics"): MetricsPage(metrics, refuse, public=settings.metrics_public),
-        ("GET", "/.well-known/jwks.json"): Page(encode(jwks)),
+        ("GET", "/.well-known/jwks.json"): KeysPage(shown_keys, refuse),
     }
     for path, (make, content_type) in documents.items():
         found["GET", path] = MadePage(make, content_type)
