@@ -22,6 +22,8 @@ class Settings:
     host: str = "127.0.0.1"  # The address to listen at.
     port: int = 8080  # The port to listen at; 0 takes a free one.
 
+    workers: int = 1  # Server processes on the port, over PostgreSQL; queues and limits of bodies are each one's own.
+
     # Who is believed.
     issuer: str = "hydrobit"  # `iss` of own tokens.
     audience: str = "hydrobit"  # `aud` of own tokens.
@@ -33,7 +35,7 @@ class Settings:
     local_tokens: bool = True  # Whether own tokens are believed.
     clock_leeway_s: int = 30  # How far an issuer's clock may differ from ours.
     token_cache_length_max: int = 10_000  # Verified tokens, and users, that are remembered.
-    facts_age_s_max: int = 5  # How late a changed role or a disabled user may be noticed.
+    facts_age_s_max: int = 5  # How late a changed role or a disabled user may be noticed; on PostgreSQL at once.
     key_use_interval_s: int = 60  # The pause between two writes of when company keys were last used.
     jwks_age_s_max: int = 3_600  # An OIDC issuer's keys are fetched again after this time.
     jwks_refetch_s_min: int = 30  # The least pause between two fetches, whatever is asked.
