@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -34,7 +34,7 @@ from hydrobit.settings import Settings
 from hydrobit.storage import agreement, directory, stores
 from hydrobit.storage.engine import Transaction
 from hydrobit.storage.objects import PATH as OBJECTS_PATH
-from hydrobit.storage.objects import open_objects
+from hydrobit.storage.objects import Limits, open_objects
 from hydrobit.transport.clock import JobClock
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.http.endpoints import endpoints, to_answer
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("hydrobit")
 
+START_WAIT_MS = 60_000
+"""How long a start waits for another node that migrates the store."""
 GC_YOUNG_OBJECTS = 50_000
 """Requests leave few cycles behind; looking for them less often takes a third off the slowest answers."""
 
@@ -120,8 +122,11 @@ async def serve(
             directory.links_key(settings),
             settings.public_url,
             settings.object_link_s,
+            limits=Limits(settings.objects_away_s_max, settings.objects_plain_http),
+            is_alone=not settings.database_url,
         )
         stack.callback(objects.stop)
+        await objects.check()
 
         context = Context(engine, appender, clock, settings, random, objects)
         jobs = JobClock((*catalog.JOBS, _key_uses(keys)), context)
@@ -154,7 +159,7 @@ def bring_up(
 
     `on_backup` is what a server does before a restored backup becomes its store.
     """
-    store = stores.open_store(settings)
+    store = stores.open_store(_patient(settings))
     try:
         applied = store.write(directory.bring_up, clock.now(), on_backup)
     finally:
@@ -168,11 +173,16 @@ def agree(settings: Settings, clock: Clock) -> None:
     Raises SettingError, with what to do about it.
     """
     is_alone = not settings.database_url
-    with closing(stores.open_store(settings)) as store:
+    with closing(stores.open_store(_patient(settings))) as store:
         if settings.local_tokens:
             signing.settle(store, directory.signing_key(settings), clock.now(), is_alone=is_alone)
         if not is_alone:
             agreement.settle(store, settings)
+
+
+def _patient(settings: Settings) -> Settings:
+    """While one node brings the store up, the others wait for it."""
+    return replace(settings, store_busy_ms_max=max(settings.store_busy_ms_max, START_WAIT_MS))
 
 
 def begin_life(tx: Transaction, now: int, random: Callable[[int], bytes]) -> None:
@@ -223,7 +233,13 @@ def _http_server(
         if not objects.is_signed(company, digest, until, signature) or until * 1000 < context.clock.now():
             return None
         found = await context.engine.read(object_service.find, company, digest)
-        return Fetched(found.content_type, found.length, objects.chunks(found.place)) if found else None
+        if found is None:
+            return None
+        chunks = await objects.open(found.place)
+        if chunks is None:
+            log.error("object is named but not there", place=found.place)
+            return None
+        return Fetched(found.content_type, found.length, chunks)
 
     async def shown_keys() -> bytes:
         keys = await context.engine.look_up(identity_store.signing_keys) if settings.local_tokens else []

@@ -133,13 +133,6 @@ def test_at_sigterm_every_process_answers_what_it_has_in_hand(tmp_path: Path) ->
         assert told <= {line.record_id for line in books.lines(server.data, session_id) if line.kind == books.COUNT}
 
 
-def test_no_process_outlives_the_one_that_started_it(tmp_path: Path) -> None:
-    with running(tmp_path / "data", *TWO) as server:
-        serving = processes(server)
-        server.kill()
-        until(lambda: not any(map(is_alive, serving)), "the end of all")
-
-
 def is_alive(process: int) -> bool:
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -162,3 +155,9 @@ def test_a_store_in_a_file_has_one_process(tmp_path: Path) -> None:
         done = hydrobit("serve", *TWO, "--port", "0", "--data", tmp_path / "data")
     assert (done.returncode, done.stdout) == (1, "")
     assert "which one process owns" in done.stderr
+
+
+def test_no_process_outlives_the_one_that_started_it(server: RunningServer) -> None:
+    serving = processes(server)
+    server.kill()
+    until(lambda: not any(map(is_alive, serving)), "the end of all")

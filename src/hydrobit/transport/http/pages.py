@@ -6,12 +6,15 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import msgspec
+import structlog
 
 from hydrobit.errors import Code, Refused, StoreError
 from hydrobit.settings import Settings
 from hydrobit.transport.http.shell import Answer, Endpoint, Request
 from hydrobit.transport.metrics import CONTENT_TYPE, Metrics
 from hydrobit.wire.envelope import encode
+
+log = structlog.get_logger("hydrobit")
 
 _OBJECT_QUERY = re.compile(rb"until=(?P<until>[0-9]{1,12})&signature=(?P<signature>[\w-]{43})", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -110,7 +113,12 @@ class ObjectPage(Endpoint):
         company, digest = request.parameters["company"], request.parameters["digest"]
         found = None
         if link is not None and _NUMBER.fullmatch(company) and _DIGEST.fullmatch(digest):
-            found = await self._fetch(int(company), digest, int(link["until"]), link["signature"].decode())
+            try:
+                found = await self._fetch(int(company), digest, int(link["until"]), link["signature"].decode())
+            except StoreError as e:
+                log.error("object not read", path=request.path, error=str(e))
+                away = "The store did not answer; open the same link again."
+                return self._refuse(Refused(Code.unavailable, away), request.path)
         if found is None:
             gone = "There is nothing at this link, or it has expired; ask for the thing again to get a new one."
             return self._refuse(Refused(Code.unknown_path, gone), request.path)
