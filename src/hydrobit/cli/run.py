@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import tempfile
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TextIO, cast
@@ -59,19 +59,17 @@ def serve_by_several(chosen: Settings, demo: bool) -> int:
             f"HYDROBIT_WORKERS is {chosen.workers}, and the store is a file in {chosen.data}, which one process owns: "
             "leave it at 1, or move to PostgreSQL with HYDROBIT_DATABASE_URL"
         )
+    require_free_port(chosen)
     log_json(chosen)
-    with (
-        closing(processes.listen(chosen)) as listening,
-        tempfile.TemporaryDirectory(prefix="hydrobit-") as numbers,
-    ):
+    listening = processes.listen(chosen, chosen.workers)
+    with tempfile.TemporaryDirectory(prefix="hydrobit-") as numbers:
         if demo:
             add_demo_company(chosen)
-        port = listening.getsockname()[1]
+        port = listening[0].getsockname()[1]
         flags = ["--data", str(chosen.data), "--host", chosen.host, "--port", str(port)]
         running = processes.Processes(
             partial(processes.command, listening, numbers, flags),
             listening,
-            chosen.workers,
             stop_s_max=chosen.stop_s_max,
             started=lambda: print(chosen.address(port), flush=True),
         )
