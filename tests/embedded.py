@@ -21,9 +21,9 @@ from hydrobit.records.batch import RecordBatch
 from hydrobit.settings import Settings
 from hydrobit.storage import directory, stores
 from hydrobit.storage.engine import Engine
-from hydrobit.storage.objects import open_objects
+from hydrobit.storage.objects import Limits, open_objects
 from hydrobit.wire import envelope
-from tests import engines
+from tests import buckets, engines
 
 BUSY_MS_MAX = 5_000
 DAWN = read_instant("2025-10-19T14:00:00.000Z")
@@ -78,7 +78,9 @@ class House:
             queue_length_max=settings.queue_length_max,
             batch_rows_max=settings.batch_rows_max,
         )
-        self.objects = open_objects("memory://", data, data / "links.key", "", settings.object_link_s)
+        limits = Limits(settings.objects_away_s_max, settings.objects_plain_http)
+        where, key = buckets.url_of(data) or "memory://", data / "links.key"
+        self.objects = open_objects(where, data, key, "", settings.object_link_s, limits=limits)
         self.context = Context(engine, self.appender, clock, settings, os.urandom, self.objects)
 
     async def call(

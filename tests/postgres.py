@@ -44,7 +44,7 @@ class Postgres:
     @property
     def owner(self) -> dict[str, Any]:
         """Who runs it, as arguments of a process."""
-        return _owner(self.folder)
+        return owner_of(self.folder)
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://hydrobit@/{database}?host={self.folder}"

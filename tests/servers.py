@@ -15,7 +15,7 @@ from hydrobit.identity.signing import SigningKey
 from hydrobit.kit.clock import SystemClock
 from hydrobit.settings import Settings
 from hydrobit.storage import directory
-from tests import engines
+from tests import buckets, engines
 
 STOP_S_MAX = 20
 PRODUCTION = "/api/control/production"
@@ -56,7 +56,7 @@ def start(
     """Starts a server with the demo company and waits for the address it prints. `prefix` may be `strace ...`."""
     words = ("-m", "hydrobit", "serve", "--demo", "--port", str(port), "--data", str(data))
     command = [*prefix, sys.executable, *words, *flags]
-    variables = engines.clean_environment(data, **(environment or {}))
+    variables = engines.clean_environment(data, **(buckets.environment(data) | dict(environment or {})))
     with open(data.parent / f"{data.name}.log", "a") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables)
     assert process.stdout is not None

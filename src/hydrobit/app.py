@@ -2,10 +2,13 @@
 
 import gc
 import os
+import socket
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -13,8 +16,10 @@ import structlog
 from hydrobit import catalog
 from hydrobit.company_keys.check import KeyCheck
 from hydrobit.errors import Refused, StoreError
+from hydrobit.identity import own_keys as signing
+from hydrobit.identity import store as identity_store
+from hydrobit.identity.own_keys import StoreKeys, key_set
 from hydrobit.identity.service import Identity
-from hydrobit.identity.signing import SigningKey
 from hydrobit.identity.verify import Verifier
 from hydrobit.job import Job
 from hydrobit.kit import ids
@@ -26,10 +31,10 @@ from hydrobit.operation import Context
 from hydrobit.publish.openapi import document
 from hydrobit.records.batch import RecordBatch
 from hydrobit.settings import Settings
-from hydrobit.storage import directory, stores
+from hydrobit.storage import agreement, directory, stores
 from hydrobit.storage.engine import Transaction
 from hydrobit.storage.objects import PATH as OBJECTS_PATH
-from hydrobit.storage.objects import open_objects
+from hydrobit.storage.objects import Limits, open_objects
 from hydrobit.transport.clock import JobClock
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.http.endpoints import endpoints, to_answer
@@ -44,8 +49,21 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("hydrobit")
 
+START_WAIT_MS = 60_000
+"""How long a start waits for another node that migrates the store."""
 GC_YOUNG_OBJECTS = 50_000
 """Requests leave few cycles behind; looking for them less often takes a third off the slowest answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What one of several processes has from the one that started it: the shared socket, the folder of all numbers, and
+    its own number from 0 on.
+    """
+
+    listening: socket.socket
+    numbers: Path
+    number: int
 
 
 async def serve(
@@ -54,8 +72,11 @@ async def serve(
     clock: Clock | None = None,
     random: Callable[[int], bytes] = os.urandom,
     started: Callable[[int], None] = lambda port: None,
+    place: Place | None = None,
 ) -> None:
     """Runs the server until SIGTERM or SIGINT; `started` is told the port once it listens.
+
+    `place` is that of one process among several (`processes`).
 
     Raises StoreInUse, StoreTooNew or StoreError when the directory cannot be served.
     """
@@ -65,11 +86,12 @@ async def serve(
         if not settings.database_url:  # on PostgreSQL several servers may share one directory
             stack.callback(directory.lock(settings.data).close)
         bring_up(settings, clock, lambda tx, now: begin_life(tx, now, random))
+        agree(settings, clock)
 
         engine = stores.open_engine(settings)
         stack.push_async_callback(engine.stop)
 
-        metrics = Metrics()
+        metrics = Metrics(place.numbers, place.number) if place else Metrics()
         appender = Appender(
             engine,
             clock,
@@ -82,13 +104,13 @@ async def serve(
         appender.start()
         stack.push_async_callback(appender.stop)
 
-        own_key = SigningKey.load_or_create(directory.signing_key(settings)) if settings.local_tokens else None
+        own_keys = StoreKeys(engine) if settings.local_tokens else None
         remote = await _remote_keys(settings, stack)
         keys = KeyCheck(engine, facts_age_s_max=settings.facts_age_s_max, length_max=settings.token_cache_length_max)
         stack.push_async_callback(keys.write_uses)
         identity = Identity(
             engine,
-            Verifier(settings, own_key, remote),
+            Verifier(settings, own_keys, remote),
             keys,
             facts_age_s_max=settings.facts_age_s_max,
             length_max=settings.token_cache_length_max,
@@ -100,8 +122,11 @@ async def serve(
             directory.links_key(settings),
             settings.public_url,
             settings.object_link_s,
+            limits=Limits(settings.objects_away_s_max, settings.objects_plain_http),
+            is_alone=not settings.database_url,
         )
         stack.callback(objects.stop)
+        await objects.check()
 
         context = Context(engine, appender, clock, settings, random, objects)
         jobs = JobClock((*catalog.JOBS, _key_uses(keys)), context)
@@ -111,9 +136,9 @@ async def serve(
         def stopping() -> None:
             engine.end_within(settings.stop_s_max)
 
-        server = _http_server(context, identity, metrics, own_key, started, stopping)
+        server = _http_server(context, identity, metrics, started, stopping)
         settle_memory()
-        await server.serve()
+        await server.serve([place.listening] if place else None)
         log.info("stopping")
 
 
@@ -134,12 +159,30 @@ def bring_up(
 
     `on_backup` is what a server does before a restored backup becomes its store.
     """
-    store = stores.open_store(settings)
+    store = stores.open_store(_patient(settings))
     try:
         applied = store.write(directory.bring_up, clock.now(), on_backup)
     finally:
         store.close()
     return [migration.name for migration in applied]
+
+
+def agree(settings: Settings, clock: Clock) -> None:
+    """Finds, or says first, that this node has the keys of all nodes and keeps objects where they do; safe to repeat.
+
+    Raises SettingError, with what to do about it.
+    """
+    is_alone = not settings.database_url
+    with closing(stores.open_store(_patient(settings))) as store:
+        if settings.local_tokens:
+            signing.settle(store, directory.signing_key(settings), clock.now(), is_alone=is_alone)
+        if not is_alone:
+            agreement.settle(store, settings)
+
+
+def _patient(settings: Settings) -> Settings:
+    """While one node brings the store up, the others wait for it."""
+    return replace(settings, store_busy_ms_max=max(settings.store_busy_ms_max, START_WAIT_MS))
 
 
 def begin_life(tx: Transaction, now: int, random: Callable[[int], bytes]) -> None:
@@ -165,7 +208,6 @@ def _http_server(
     context: Context,
     identity: Identity,
     metrics: Metrics,
-    own_key: SigningKey | None,
     started: Callable[[int], None],
     stopping: Callable[[], None],
 ) -> Server:
@@ -191,7 +233,17 @@ def _http_server(
         if not objects.is_signed(company, digest, until, signature) or until * 1000 < context.clock.now():
             return None
         found = await context.engine.read(object_service.find, company, digest)
-        return Fetched(found.content_type, found.length, objects.chunks(found.place)) if found else None
+        if found is None:
+            return None
+        chunks = await objects.open(found.place)
+        if chunks is None:
+            log.error("object is named but not there", place=found.place)
+            return None
+        return Fetched(found.content_type, found.length, chunks)
+
+    async def shown_keys() -> bytes:
+        keys = await context.engine.look_up(identity_store.signing_keys) if settings.local_tokens else []
+        return key_set(keys)
 
     @cache
     def described() -> dict[str, Any]:
@@ -204,7 +256,7 @@ def _http_server(
             metrics,
             refuse,
             is_ready,
-            own_key.public_jwks() if own_key else {"keys": []},
+            shown_keys,
             {
                 "/openapi.json": (lambda: encode(described()), b"application/json"),
                 "/openapi.yaml": (lambda: _as_yaml(described()), b"application/yaml"),
@@ -218,6 +270,7 @@ def _http_server(
         refuse,
         started,
         stopping,
+        metrics.show_gauges,
     )
     metrics.connections = lambda: server.connection_count
     return server

@@ -8,6 +8,7 @@
     │   ├── StoreAway         its database cannot be reached; passes by itself
     │   ├── StoreInUse        another server owns the directory
     │   └── StoreTooNew       written by a newer release
+    ├── CallerChanged     who calls may have lost the right to; the dispatcher looks again and repeats the call
     ├── Duplicate         a unique constraint refused a row (raised by storage, answered by the ledger)
     ├── LedgerBroken      `verify` found an entry, key, sum or head that does not fit
     └── DemoFailed        the demo's own server did not answer as it should (in `demo.api`)
@@ -45,6 +46,10 @@ class StoreInUse(StoreError):
 
 class StoreTooNew(StoreError):
     """The store was written by a newer release than this one."""
+
+
+class CallerChanged(HydrobitError):
+    """Rights in the caller's company were changed since the caller's were looked up; nothing was written."""
 
 
 class Duplicate(HydrobitError):

@@ -72,6 +72,8 @@ class Caller:
     company_id: str
     role: Role | None
     scopes: frozenset[Scope] = frozenset()
+    access_no: int | None = None
+    """How often rights in the company had changed when the user's were looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,8 @@ class Operation:
     caller_in: str | None = None
     """The member of the body that says who calls (auth0Id, companyId); None: the body itself does."""
     body_limit: BodyLimit = "body_bytes_max"
+    judges_caller: bool = False
+    """Whether its transaction finds out that the caller's rights were changed; then remembered ones will do."""
 
     def admits(self, caller: Caller) -> bool:
         """Whether the caller's role, or the scope of its key, may call this row."""

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from hydrobit.errors import SettingError
 
 PREFIX = "HYDROBIT_"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,62}", re.IGNORECASE | re.ASCII)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,12}")
 
 
@@ -21,6 +22,8 @@ class Settings:
     data: Path = Path("data")  # The data directory: database, keys, objects, lock.
     host: str = "127.0.0.1"  # The address to listen at.
     port: int = 8080  # The port to listen at; 0 takes a free one.
+
+    workers: int = 1  # Server processes on the port, over PostgreSQL; queues and limits of bodies are each one's own.
 
     # Who is believed.
     issuer: str = "hydrobit"  # `iss` of own tokens.
@@ -33,7 +36,7 @@ class Settings:
     local_tokens: bool = True  # Whether own tokens are believed.
     clock_leeway_s: int = 30  # How far an issuer's clock may differ from ours.
     token_cache_length_max: int = 10_000  # Verified tokens, and users, that are remembered.
-    facts_age_s_max: int = 5  # How late a changed role or a disabled user may be noticed.
+    facts_age_s_max: int = 5  # How late a changed role or a disabled user may be noticed; on PostgreSQL at once.
     key_use_interval_s: int = 60  # The pause between two writes of when company keys were last used.
     jwks_age_s_max: int = 3_600  # An OIDC issuer's keys are fetched again after this time.
     jwks_refetch_s_min: int = 30  # The least pause between two fetches, whatever is asked.
@@ -72,7 +75,9 @@ class Settings:
     keys: Path = Path("keys")  # The folder of the keys, seen from the data directory; nodes of one database share it.
 
     # Photos and media.
-    objects_url: str = ""  # Where they are kept, such as s3://bucket/prefix; empty: in the data directory.
+    objects_url: str = ""  # Where they are kept: s3://bucket/prefix; empty: in the data directory.
+    objects_away_s_max: int = 5  # How long a call waits for a bucket that is away.
+    objects_plain_http: bool = False  # Whether the bucket's endpoint may be http:// on another machine, too.
     public_url: str = ""  # How callers reach this server, for the links in answers; empty: links begin with the path.
     object_link_s: int = 3_600  # How long a link to a photo is good.
     object_grace_s: int = 86_400  # What no row names is deleted after this time.
@@ -148,6 +153,7 @@ def _check(settings: Settings) -> None:
             raise SettingError(f"{PREFIX}{field.name.upper()} is {value}; it must be at least 1")
     if settings.database_url and not settings.database_url.startswith(("postgresql://", "postgres://")):
         raise SettingError(f"{PREFIX}DATABASE_URL must begin with postgresql://; leave it empty for SQLite")
+    _check_objects(settings)
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise SettingError(f"{PREFIX}LOG_LEVEL is {settings.log_level!r}; it must be debug, info, warning or error")
     given = [bool(settings.oidc_issuer), bool(settings.oidc_audience), bool(settings.oidc_jwks_url)]
@@ -164,6 +170,23 @@ def _check(settings: Settings) -> None:
         raise SettingError(
             f"{PREFIX}OIDC_JWKS_URL must begin with https://, so that the keys cannot be changed on their way"
         )
+
+
+def _check_objects(settings: Settings) -> None:
+    """What stands in a URL is shown in errors and lists of processes, so that no credentials may."""
+    if settings.objects_url and not _names_a_bucket(settings.objects_url):
+        raise SettingError(
+            f"{PREFIX}OBJECTS_URL must be s3://bucket or s3://bucket/prefix, and nothing else; credentials and "
+            "endpoint are set by AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL"
+        )
+
+
+def _names_a_bucket(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "s3" and _BUCKET.fullmatch(parts.netloc) is not None and not (parts.query or parts.fragment)
 
 
 def _keeps_keys_safe(url: str) -> bool:

@@ -21,7 +21,7 @@ QUERIES = [(file.parent.name, query) for file in FILES for query in queries.load
 
 VERIFY = "verify looks at the whole table, so that nothing hides outside of a company"
 BEYOND_ONE_COMPANY = {
-    "user_with_company": "asks for the company of a token's user",
+    **dict.fromkeys(("user_with_company", "user_and_key"), "asks for the company of a token's user"),
     "last_company_number": "finds the next company's number",
     "company_by_id": "turns the public id of a company into its number",
     "page_of_companies": "the operator's list of all companies",

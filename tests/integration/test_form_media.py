@@ -32,6 +32,7 @@ from hydrobit.storage import directory
 from hydrobit.storage.objects import open_objects
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.metrics import Metrics
+from tests.buckets import store_engine as store_engine
 from tests.callers import FORM_RECORD, Caller, Json, read_store, refusal
 from tests.embedded import ADMIN, House, MovedClock, running
 from tests.gaps import watched

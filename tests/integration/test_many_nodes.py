@@ -13,6 +13,8 @@ import pytest
 from hydrobit.demo import company as demo
 from hydrobit.storage.queries import POSTGRES
 from tests import books, engines
+from tests.callers import ADMIN_PROJECTS, ADMIN_USERS, PROJECTS, SESSIONS, Caller, Json, refusal
+from tests.commands import printed
 from tests.integration.test_close_against_create import Race
 from tests.servers import PRODUCTION, RunningServer, event, open_session, running
 from tests.sockets import Connection
@@ -38,6 +40,11 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[RunningServ
     with ExitStack() as held, ThreadPoolExecutor(NODES) as starting:
         begun = [starting.submit(held.enter_context, running(data)) for _ in range(NODES)]
         yield [node.result() for node in begun]
+
+
+def said(caller: Caller, **body: Any) -> Json:
+    """A body that says who calls."""
+    return {"auth0Id": caller.user} | body
 
 
 def phone(node: RunningServer) -> Connection:
@@ -182,5 +189,97 @@ def test_what_is_changed_on_one_node_at_once_by_all_has_one_order(nodes: list[Ru
     assert len({worker_id for _, worker_id in told}) == count
 
 
+def test_a_user_who_is_disabled_on_one_node_may_do_nothing_on_another_from_then_on(nodes: list[RunningServer]) -> None:
+    with Caller(nodes[0]) as admin, Caller(nodes[1], demo.SUPERVISOR) as phone:
+        session_id = phone.opened(day="2025-04-05")
+        for active in range(3):
+            phone.counted(session_id, f"evt-{active}")
+            assert admin.post(f"{ADMIN_USERS}/{demo.SUPERVISOR}/disable", json=said(admin)).status_code == 200
+            refusal(phone.count(session_id, "evt-too-late"), 403, "no_company")
+            refusal(phone.get(f"{SESSIONS}/{session_id}"), 403, "no_company")
+            assert admin.post(f"{ADMIN_USERS}/{demo.SUPERVISOR}/enable", json=said(admin)).status_code == 200
+    events = {line.client_event_id for line in books.lines(nodes[0].data, session_id) if line.kind == books.COUNT}
+    assert events == {"evt-0", "evt-1", "evt-2"}
+
+
+def test_a_role_that_is_changed_on_one_node_counts_on_another_from_then_on(nodes: list[RunningServer]) -> None:
+    with Caller(nodes[0]) as admin, Caller(nodes[1], demo.SUPERVISOR) as phone:
+        session_id = phone.opened(day="2025-04-06")
+        for turn, (role, status) in enumerate(
+            [("viewer", 403), ("supervisor", 201), ("viewer", 403), ("supervisor", 201)]
+        ):
+            changed = admin.patch(f"{ADMIN_USERS}/{demo.SUPERVISOR}", json=said(admin, role=role))
+            assert changed.status_code == 200, changed.text
+            assert phone.count(session_id, f"evt-{turn}").status_code == status
+
+
+def test_a_company_key_that_is_revoked_on_one_node_is_refused_on_another_from_then_on(
+    nodes: list[RunningServer],
+) -> None:
+    with Caller(nodes[0]) as admin:
+        body = said(admin, name="Packing house", scopes=["read:production"])
+        added = admin.post("/api/control/admin/keys", json=body).json()["data"]
+        with Caller(nodes[1], token=added["key"]) as machine:
+            asked = {"auth0Id": f"key:{added['keyId']}"}
+            assert machine.get(PROJECTS, params=asked).status_code == 200
+            assert admin.post(f"/api/control/admin/keys/{added['keyId']}/revoke", json=said(admin)).status_code == 200
+            refusal(machine.get(PROJECTS, params=asked), 401, "token_invalid")
+
+
+def test_a_session_that_is_closed_or_opened_again_on_one_node_is_so_on_another(nodes: list[RunningServer]) -> None:
+    with Caller(nodes[0]) as first, Caller(nodes[1]) as second:
+        session_id = first.opened(day="2025-04-07")
+        second.counted(session_id, "evt-open")
+        assert first.close_session(session_id, auth0Id=first.user).status_code == 200
+        refusal(second.count(session_id, "evt-closed"), 409, "session_closed")
+        assert second.session(session_id)["status"] == "closed"
+
+
+def test_a_boundary_that_is_moved_on_one_node_places_forms_on_another(nodes: list[RunningServer]) -> None:
+    """Boundaries are remembered by each node with the stamp of their last change, which each question compares."""
+    with Caller(nodes[0]) as first, Caller(nodes[1]) as second:
+        form = first.add_form({"name": "remark", "type": "text"})
+        found = []
+        for west in (-103.0, -10.0, -103.0):
+            square = [[west, 20.0], [west + 1, 20.0], [west + 1, 21.0], [west, 21.0], [west, 20.0]]
+            boundary = {"type": "Polygon", "coordinates": [square]}
+            body = said(first, boundary=boundary)
+            changed = first.patch(f"{ADMIN_PROJECTS}/{demo.PROJECT}/sectors/sector_001", json=body)
+            assert changed.status_code == 200, changed.text
+            second.submitted(form, {"remark": str(west)}, latitude=20.5, longitude=-102.5)
+            found.append(second.form_records(form, limit=1)[0].get("sectorId"))
+        assert found == ["sector_001", None, "sector_001"]
+
+
 def test_the_ledger_is_sound_after_all_of_it(nodes: list[RunningServer]) -> None:
     books.verify(nodes[0].data)
+
+
+def test_a_new_signing_key_counts_on_every_node_at_once_and_a_withdrawn_one_on_none(nodes: list[RunningServer]) -> None:
+    data, old = nodes[0].data, nodes[0].token()
+    with Caller(nodes[0]) as admin:
+        session_id = admin.opened(day="2025-04-08")
+    calling = [Connection(node.address, old) for node in nodes]
+    for number, connection in enumerate(calling):
+        assert connection.call("POST", RECORDS, event(session_id, f"old-{number}")).status == 201
+    (old_kid,) = [key["kid"] for key in calling[1].call("GET", "/.well-known/jwks.json").json()["keys"]]
+    printed("signing-key", "rotate", "--data", data)
+    new = printed("token", demo.ADMIN, "--data", data)
+    for number, connection in enumerate(calling):
+        assert connection.call("POST", RECORDS, event(session_id, f"both-{number}")).status == 201
+        connection.token = new
+        assert connection.call("POST", RECORDS, event(session_id, f"new-{number}")).status == 201
+        assert len(connection.call("GET", "/.well-known/jwks.json").json()["keys"]) == 2
+        connection.token = old
+    printed("signing-key", "withdraw", old_kid, "--data", data)
+    for number, connection in enumerate(calling):
+        late = connection.call("POST", RECORDS, event(session_id, f"late-{number}"))
+        assert (late.status, late.code) == (401, "token_invalid")
+        assert connection.call("GET", f"{PRODUCTION}/sessions").status == 401
+        connection.token = new
+        assert connection.call("GET", f"{PRODUCTION}/sessions").status == 200
+        connection.close()
+    actions = [
+        action for (action,) in engines.rows(data, "select action from audit where company = 1 order by audit_no")
+    ]
+    assert actions[-2:] == ["signing-key.add", "signing-key.withdraw"]

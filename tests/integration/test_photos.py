@@ -20,6 +20,7 @@ from hydrobit.operation import Call, Source
 from hydrobit.wire.body import Body
 from hydrobit.wire.workers import WorkerInput
 from hydrobit.workers.operations import create_worker
+from tests.buckets import store_engine as store_engine
 from tests.callers import Caller, person, read_store, refusal
 from tests.embedded import ADMIN, House, MovedClock, running
 from tests.gaps import watched
@@ -198,7 +199,9 @@ async def test_what_nobody_names_is_swept_after_a_while_and_what_is_named_stays(
         again = await objects.keep(house.context, ADMIN.company, b"lost", "image/jpeg", clock.now())
         found = await house.engine.read(objects.find, ADMIN.company, again)
         assert found is not None
-        assert b"".join([chunk async for chunk in house.objects.chunks(found.place)]) == b"lost"
+        parts = await house.objects.open(found.place)
+        assert parts is not None
+        assert b"".join([part async for part in parts]) == b"lost"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])

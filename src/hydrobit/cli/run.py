@@ -1,12 +1,16 @@
 """`serve` and `demo`: the commands that run a server."""
 
+import asyncio
 import io
 import ipaddress
 import logging
 import os
 import socket
 import sys
+import tempfile
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import Annotated, TextIO, cast
 
 from cyclopts import Parameter
@@ -27,18 +31,68 @@ def serve(
     port: Port = None,
     data: Data = None,
     demo: Annotated[bool, Parameter(help="Add the demo company to an empty store; on this machine only.")] = False,
+    workers: Annotated[
+        int | None, Parameter(help="Server processes on the port, over PostgreSQL (HYDROBIT_WORKERS).")
+    ] = None,
 ) -> None:
     """Run the server until it is told to stop."""
     import uvloop
 
     from hydrobit import app as house
 
-    chosen = settings(host=host, port=port, data=data)
+    chosen = settings(host=host, port=port, data=data, workers=workers)
+    if chosen.workers > 1:
+        sys.exit(serve_by_several(chosen, demo))
     require_free_port(chosen)
     if demo:
         add_demo_company(chosen)
     log_json(chosen)
     uvloop.run(house.serve(chosen, started=lambda port: print(chosen.address(port), flush=True)))
+
+
+def serve_by_several(chosen: Settings, demo: bool) -> int:
+    """Runs the processes that serve, and returns the exit status. Raises SettingError."""
+    from hydrobit import processes
+
+    if not chosen.database_url:
+        raise SettingError(
+            f"HYDROBIT_WORKERS is {chosen.workers}, and the store is a file in {chosen.data}, which one process owns: "
+            "leave it at 1, or move to PostgreSQL with HYDROBIT_DATABASE_URL"
+        )
+    require_free_port(chosen)
+    log_json(chosen)
+    listening = processes.listen(chosen, chosen.workers)
+    with tempfile.TemporaryDirectory(prefix="hydrobit-") as numbers:
+        if demo:
+            add_demo_company(chosen)
+        port = listening[0].getsockname()[1]
+        flags = ["--data", str(chosen.data), "--host", chosen.host, "--port", str(port)]
+        running = processes.Processes(
+            partial(processes.command, listening, numbers, flags),
+            listening,
+            stop_s_max=chosen.stop_s_max,
+            started=lambda: print(chosen.address(port), flush=True),
+        )
+        return asyncio.run(running.run())
+
+
+@app.command(name="serve-process", show=False)
+def serve_process(*, listening: int, numbers: Path, place: int, host: Host, port: Port, data: Data) -> None:
+    """Run one of several server processes; `serve --workers` does it."""
+    import uvloop
+
+    from hydrobit import app as house
+    from hydrobit import processes
+
+    chosen = settings(host=host, port=port, data=data)
+    log_json(chosen)
+
+    async def run() -> None:
+        processes.stop_with_parent(asyncio.get_running_loop())
+        own = house.Place(socket.socket(fileno=listening), numbers, place)
+        await house.serve(chosen, started=lambda port: print("serves", flush=True), place=own)
+
+    uvloop.run(run())
 
 
 @app.command

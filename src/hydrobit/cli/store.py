@@ -145,17 +145,27 @@ def migrate(
     restored: Annotated[
         bool, Parameter(negative=(), help="The database was restored by other means than a copy of a backup.")
     ] = False,
+    moved_objects: Annotated[
+        bool, Parameter(negative=(), help="All photos and media of the database were copied to where they are to be.")
+    ] = False,
 ) -> None:
     """Bring the store to this release's schema. A server does it at its start, too."""
     from hydrobit import app as house
-    from hydrobit.storage import directory
+    from hydrobit.storage import agreement, directory
 
     chosen = settings(data=data)
     applied = house.bring_up(chosen, SystemClock())
     if restored:
         with opened(chosen) as store:
             store.write(directory.mark_backup)
+            store.write(agreement.forget)
         print("the next start begins a new life: no id that was given before the restore is given again")
+    if moved_objects:
+        with opened(chosen) as store:
+            store.write(agreement.forget_objects)
+        print(
+            "the next node that starts says where photos and media are; start each with the same HYDROBIT_OBJECTS_URL"
+        )
     print(f"applied: {', '.join(applied)}" if applied else "the store is up to date")
 
 

@@ -38,6 +38,7 @@ def revoke_key(tx: Transaction, author: Author, key_id: str) -> CompanyKey:
     if before.revoked_at is not None:
         return before
     store.revoke(tx, author.company, key_id, author.now)
+    ledger.change_access(tx, author.company)
     after = require(tx, author.company, key_id)
     audit.record(tx, author, "key.revoke", key_id, _told(before), _told(after))
     return after

@@ -49,6 +49,8 @@ class Trusted:
 
     key: VerifyingKey
     until: int
+    kid_in_store: str = ""
+    """Its id where the store says whether it was withdrawn, to be asked for at each look-up; empty: nobody asks."""
 
 
 class KeySource(Protocol):

@@ -52,6 +52,7 @@ def change_user(tx: Transaction, author: Author, user_id: str, change: ProfileCh
     if before.role is Role.admin and after.role is not Role.admin:
         _keep_an_admin(tx, author, before)
     store.change_user(tx, author.company, after)
+    ledger.change_access(tx, author.company)
     audit.record(tx, author, "user.change", user_id, _user_told(before), _user_told(after))
     return after
 
@@ -65,6 +66,7 @@ def switch_user(tx: Transaction, author: Author, user_id: str, active: bool) -> 
     if before.role is Role.admin and not active:
         _keep_an_admin(tx, author, before)
     store.switch_user(tx, author.company, user_id, None if active else author.now)
+    ledger.change_access(tx, author.company)
     after = require(tx, author.company, user_id)
     action = "user.enable" if active else "user.disable"
     audit.record(tx, author, action, user_id, _user_told(before), _user_told(after))
@@ -148,6 +150,7 @@ def switch_company(tx: Transaction, author: Author, active: bool) -> Company:
     if active == (before.disabled_at is None):
         return before
     store.switch_company(tx, author.company, None if active else author.now)
+    ledger.change_access(tx, author.company)
     after = store.company(tx, author.company)
     action = "company.enable" if active else "company.disable"
     audit.record(tx, author, action, after.company_id, _company_told(before), _company_told(after))

@@ -1,7 +1,29 @@
 -- name: user_with_company
-select u.user_id, u.company, c.company_id, u.role, u.disabled_at, c.disabled_at
-from user_account u left join company c on c.company = u.company
+select u.user_id, u.company, c.company_id, u.role, u.disabled_at, c.disabled_at, h.access_no
+from user_account u left join company c on c.company = u.company left join head h on h.company = u.company
 where u.user_id = :user_id
+
+-- name: user_and_key
+-- The same, and whether the key that proved the user's token still counts.
+select u.user_id, u.company, c.company_id, u.role, u.disabled_at, c.disabled_at, h.access_no, k.withdrawn_at
+from signing_key k
+left join user_account u on u.user_id = :user_id
+left join company c on c.company = u.company
+left join head h on h.company = u.company
+where k.kid = :kid
+
+-- name: signing_key
+select kid, public, added_at, withdrawn_at from signing_key where kid = :kid
+
+-- name: signing_keys
+-- Latest first.
+select kid, public, added_at, withdrawn_at from signing_key order by added_at desc, kid limit 100
+
+-- name: add_signing_key
+insert into signing_key (kid, public, added_at) values (:kid, :public, :now)
+
+-- name: withdraw_signing_key
+update signing_key set withdrawn_at = :now where kid = :kid and withdrawn_at is null
 
 -- name: company_by_id
 select company from company where company_id = :company_id

@@ -11,11 +11,15 @@ from hydrobit.operation import Caller, Role
 from hydrobit.storage.engine import Engine, Transaction
 
 if TYPE_CHECKING:  # commands that add users need no cryptography
-    from hydrobit.identity.verify import Verifier
+    from hydrobit.identity.verify import Proof, Verifier
 
 
 class Identity:
-    """Turns a token or a company key into a caller. Facts about users are remembered for `facts_age_s_max` at most."""
+    """Turns a token or a company key into a caller. Facts about users are remembered for `facts_age_s_max` at most.
+
+    Where other nodes may change them meanwhile, only a row asks for what is remembered (`known`) whose transaction
+    finds that out.
+    """
 
     def __init__(
         self, engine: Engine, verifier: "Verifier", keys: KeyCheck, *, facts_age_s_max: int, length_max: int
@@ -37,15 +41,24 @@ class Identity:
         if looks_like_a_key(token):
             return await self._keys.caller(token, now)
         proof = self._verifier.known(token, now) or await self._verifier.verify(token, now)
-        found = await self._engine.look_up(store.user, proof.subject)
+        found = await self._user(proof)
         if found is None or found.company is None or found.company_id is None or found.disabled:
             self._callers.pop(proof.subject, None)
             raise Refused(Code.no_company, "The token is valid, but its user belongs to no active company.")
-        caller = Caller(found.user_id, found.company, found.company_id, found.role)
+        caller = Caller(found.user_id, found.company, found.company_id, found.role, access_no=found.access_no)
         if len(self._callers) >= self._length_max:
             self._callers.clear()
         self._callers[proof.subject] = (caller, now + self._facts_age_ms)
         return caller
+
+    async def _user(self, proof: "Proof") -> store.User | None:
+        """Raises Refused, token_invalid, when the key that proved the token was withdrawn."""
+        if not proof.kid_in_store:
+            return await self._engine.look_up(store.user, proof.subject)
+        found, counts = await self._engine.look_up(store.user_by_key, proof.subject, proof.kid_in_store)
+        if not counts:
+            raise Refused(Code.token_invalid, "The token is signed with a key (kid) that was withdrawn.")
+        return found
 
 
 def add_company(tx: Transaction, company_id: str, name: str, prefix: int, now: int) -> int:

@@ -62,6 +62,10 @@ class SigningKey:
         jwk = _public_jwk(self._private)
         return {"keys": [{**jwk, "kid": self.kid, "use": "sig", "alg": ALGORITHM}]}
 
+    def public_text(self) -> str:
+        """The public half as one JSON Web Key."""
+        return msgspec.json.encode(self.public_jwks()["keys"][0]).decode()
+
     def verifying_key(self) -> VerifyingKey:
         """The public half, for ES256 alone."""
         return VerifyingKey(self._private.public_key(), frozenset({ALGORITHM}))
@@ -98,11 +102,11 @@ def _create(path: Path) -> None:
         return
     finally:
         draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable, so that no token outlives its key in a power failure."""
+def sync_folder(folder: Path) -> None:
+    """Make new names durable, so that no token outlives its key in a power failure."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

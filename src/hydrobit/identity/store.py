@@ -13,21 +13,60 @@ sql = queries.load("hydrobit.identity")
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user as stored. `company` is None for a user who belongs to none."""
+    """A user as stored. `company` is None for a user who belongs to none, and then `access_no` is."""
 
     user_id: str
     company: int | None
     company_id: str | None
     role: Role
     disabled: bool
+    access_no: int | None
 
 
 def user(tx: Transaction, user_id: str) -> User | None:
     row = tx.one(sql.user_with_company, user_id=user_id)
-    if row is None:
-        return None
-    user_id, company, company_id, role, user_off, company_off = row
-    return User(user_id, company, company_id, Role(role), user_off is not None or company_off is not None)
+    return None if row is None else _user(row)
+
+
+def _user(row: Row) -> User:
+    user_id, company, company_id, role, user_off, company_off, access_no = row
+    is_disabled = user_off is not None or company_off is not None
+    return User(user_id, company, company_id, Role(role), is_disabled, access_no)
+
+
+def user_by_key(tx: Transaction, user_id: str, kid: str) -> tuple[User | None, bool]:
+    """The user, and whether the key that proved the token still counts."""
+    row = tx.one(sql.user_and_key, user_id=user_id, kid=kid)
+    if row is None or row[-1] is not None:
+        return None, False
+    return (None if row[0] is None else _user(row[:-1])), True
+
+
+class PublicKey(msgspec.Struct, frozen=True):
+    """The public half of a key that signs own tokens, as a JSON Web Key. Instants are milliseconds."""
+
+    kid: str
+    public: str
+    added_at: int
+    withdrawn_at: int | None
+
+
+def signing_key(tx: Transaction, kid: str) -> PublicKey | None:
+    row = tx.one(sql.signing_key, kid=kid)
+    return PublicKey(*row) if row else None
+
+
+def signing_keys(tx: Transaction) -> list[PublicKey]:
+    """Latest first, withdrawn ones too."""
+    return [PublicKey(*row) for row in tx.all(sql.signing_keys)]
+
+
+def add_signing_key(tx: Transaction, kid: str, public: str, now: int) -> None:
+    tx.run(sql.add_signing_key, kid=kid, public=public, now=now)
+
+
+def withdraw_signing_key(tx: Transaction, kid: str, now: int) -> None:
+    tx.run(sql.withdraw_signing_key, kid=kid, now=now)
 
 
 def company_number(tx: Transaction, company_id: str) -> int | None:

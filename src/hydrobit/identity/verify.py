@@ -11,7 +11,7 @@ honoured for at most `jwks_age_s_max` plus `jwks_refetch_s_min` while the issuer
 uncached token after a fetch that no longer shows it; while the issuer is down, the last known keys stand (see `jwks`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hydrobit.errors import Code, Refused, SettingError
@@ -32,6 +32,8 @@ class Proof:
 
     subject: str
     expires_at: int
+    kid_in_store: str = ""
+    """The key that proved it, where the store may say that it was withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,9 @@ class Verifier:
     The store of remembered tokens grows by good tokens alone; nobody without one can fill it.
     """
 
-    def __init__(self, settings: Settings, own: SigningKey | None = None, remote: KeySource | None = None) -> None:
+    def __init__(
+        self, settings: Settings, own: SigningKey | KeySource | None = None, remote: KeySource | None = None
+    ) -> None:
         self._leeway_ms = settings.clock_leeway_s * 1000
         self._length_max = settings.token_cache_length_max
         self._issuers = _issuers(settings, own, remote)
@@ -80,6 +84,8 @@ class Verifier:
         if not trusted.key.verifies(compact.header.alg, compact.signed, compact.signature):
             raise Refused(Code.token_invalid, "The token's signature does not fit its content and key.")
         proof = _read_claims(compact.claims, issuer, now, self._leeway_ms)
+        if trusted.kid_in_store:
+            proof = replace(proof, kid_in_store=trusted.kid_in_store)
         self._remember(token, proof, trusted.until)
         return proof
 
@@ -103,10 +109,10 @@ class Verifier:
             self._remembered.clear()
 
 
-def _issuers(settings: Settings, own: SigningKey | None, remote: KeySource | None) -> dict[str, _Issuer]:
+def _issuers(settings: Settings, own: SigningKey | KeySource | None, remote: KeySource | None) -> dict[str, _Issuer]:
     issuers: dict[str, _Issuer] = {}
     if own is not None and settings.local_tokens:
-        keys = FixedKeys({own.kid: own.verifying_key()})
+        keys = FixedKeys({own.kid: own.verifying_key()}) if isinstance(own, SigningKey) else own
         types, algorithms = frozenset({USER_TOKEN_TYPE}), frozenset({ALGORITHM})
         issuers[settings.issuer] = _Issuer(settings.audience, "sub", types, algorithms, keys)
     if remote is not None and settings.oidc_issuer:

@@ -100,18 +100,21 @@ class Head:
     It moves with each row that `next_row` makes; the store hears of it by `store.move_head`.
     """
 
-    __slots__ = ("company", "hash", "held_number", "prefix", "seq", "units")
+    __slots__ = ("access_no", "company", "hash", "held_number", "prefix", "seq", "units")
 
-    def __init__(self, company: int, prefix: int, seq: int, held_number: int, units: int, hash: bytes) -> None:
+    def __init__(
+        self, company: int, prefix: int, seq: int, held_number: int, units: int, hash: bytes, access_no: int = 0
+    ) -> None:
         self.company = company
         self.prefix = prefix
         self.seq = seq
         self.held_number = held_number
         self.units = units
         self.hash = hash
+        self.access_no = access_no
 
     def copy(self) -> "Head":
-        return Head(self.company, self.prefix, self.seq, self.held_number, self.units, self.hash)
+        return Head(self.company, self.prefix, self.seq, self.held_number, self.units, self.hash, self.access_no)
 
     def next_row(
         self,

@@ -1,11 +1,11 @@
 -- name: lock_head
 -- Whoever writes entries of a company takes this row first. SQLite holds its one write lock already.
-select company, prefix, seq, held_number, units, hash from head where company = :company
+select company, prefix, seq, held_number, units, hash, access_no from head where company = :company
 -- engine: postgres
-select company, prefix, seq, held_number, units, hash from head where company = :company for update
+select company, prefix, seq, held_number, units, hash, access_no from head where company = :company for update
 
 -- name: head
-select company, prefix, seq, held_number, units, hash from head where company = :company
+select company, prefix, seq, held_number, units, hash, access_no from head where company = :company
 
 -- name: prefix
 select prefix from head where company = :company
@@ -20,6 +20,9 @@ update head set seq = :seq, held_number = :held_number, units = :units, hash = :
 -- name: renew_prefix
 -- A restored store gives ids of a new life.
 update head set prefix = :prefix where company = :company
+
+-- name: change_access
+update head set access_no = access_no + 1 where company = :company
 
 -- name: companies_with_head
 select company from head order by company limit 1000000

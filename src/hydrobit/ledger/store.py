@@ -54,6 +54,11 @@ def move_head(tx: Transaction, head: Head) -> None:
     )
 
 
+def change_access(tx: Transaction, company: int) -> None:
+    """Says that who may do what in the company has changed; under its locked head."""
+    tx.run(sql.change_access, company=company)
+
+
 def begin_life(tx: Transaction, company: int, prefix: int, now: int) -> None:
     """Gives a company's ids a new prefix, so that a restored store never repeats one; an entry says so in the chain."""
     tx.run(sql.renew_prefix, company=company, prefix=prefix)

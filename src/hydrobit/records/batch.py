@@ -1,8 +1,8 @@
 """Judging and writing a batch of counts and voids in one transaction: the heart of the ledger's promise.
 
-The order of the checks is the contract's: replay, existence, ownership, state. The usual batch holds nothing but new
-counts for open sessions: it is inserted whole, and only when a unique constraint objects is it taken back and gone
-through one by one.
+The order of the checks is the contract's: whether the caller may still call, replay, existence, ownership, state. The
+usual batch holds nothing but new counts for open sessions: it is inserted whole, and only when a unique constraint
+objects is it taken back and gone through one by one.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from itertools import groupby
 
 import msgspec
 
-from hydrobit.errors import Code, Duplicate, Refused
+from hydrobit.errors import CallerChanged, Code, Duplicate, Refused
 from hydrobit.kit import canonical, ids
 from hydrobit.kit.amounts import amount_text, write_amount
 from hydrobit.kit.instants import write_instant
@@ -41,7 +41,7 @@ class Recorded(msgspec.Struct, frozen=True, gc=False):
     replay: bool
 
 
-Outcome = Recorded | Refused
+Outcome = Recorded | Refused | CallerChanged
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -115,12 +115,16 @@ class _CompanyBatch:
 
     def _is_welcome(self, draft: Draft) -> bool:
         """True for a count that only a known key could still keep out."""
-        if type(draft) is not RecordDraft or self._must_be_known:
+        if type(draft) is not RecordDraft or self._must_be_known or self._is_changed(draft):
             return False
         standing = self._standing(draft)
         if standing is None or not standing.may_write or standing.has_held:
             return False
         return standing.ended_at(self._now) is None
+
+    def _is_changed(self, draft: RecordDraft) -> bool:
+        """True when rights in the company were changed since the caller's were looked up."""
+        return draft.access_no is not None and draft.access_no != self._head.access_no
 
     def _standing(self, draft: RecordDraft) -> Standing | None:
         return self._standings[draft.session_id, draft.actor]
@@ -145,10 +149,12 @@ class _CompanyBatch:
     def _one(self, draft: Draft) -> Outcome:
         try:
             return self._void(draft) if type(draft) is VoidDraft else self._record(draft)  # type: ignore[arg-type]
-        except Refused as refused:
+        except (Refused, CallerChanged) as refused:
             return refused
 
     def _record(self, draft: RecordDraft) -> Recorded:
+        if self._is_changed(draft):
+            raise CallerChanged
         standing = self._standing(draft)
         by_event, by_key = self._known(draft, standing)
         known = by_event or by_key

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, Raw
 
-from hydrobit.errors import CATALOGUE, Code, Refused
+from hydrobit.errors import CATALOGUE, CallerChanged, Code, Refused
 from hydrobit.kit import canonical
 from hydrobit.kit.amounts import write_amount
 from hydrobit.kit.ids import STORED_WORKER_ID_LENGTH
@@ -47,7 +47,7 @@ _event_id = msgspec.json.Decoder(EventId)
 
 
 async def create(context: Context, call: Call) -> Reply:
-    draft = _draft(context, call, call.body, call.source)
+    draft = _draft(context, call, call.body, call.source, call.caller.access_no)
     if len(draft.worker_id) == STORED_WORKER_ID_LENGTH:
         (draft,) = await _with_business_ids(context, [draft])
     outcome = _recorded(*await context.appender.append((draft,)))
@@ -135,13 +135,15 @@ async def _with_business_ids(context: Context, drafts: list[RecordDraft]) -> lis
 
 
 def _recorded(outcome: Outcome) -> Recorded:
-    """What became of a single draft. Raises Refused."""
-    if isinstance(outcome, Refused):
+    """What became of a single draft. Raises Refused, CallerChanged."""
+    if isinstance(outcome, Refused | CallerChanged):
         raise outcome
     return outcome
 
 
-def _draft(context: Context, call: Call, body: RecordInput | BulkRecordInput, source: Source) -> RecordDraft:
+def _draft(
+    context: Context, call: Call, body: RecordInput | BulkRecordInput, source: Source, access_no: int | None = None
+) -> RecordDraft:
     return reading.record(
         body,
         call.caller.company,
@@ -150,6 +152,7 @@ def _draft(context: Context, call: Call, body: RecordInput | BulkRecordInput, so
         call.now,
         context.settings.clock_ahead_hours_max,
         context.random,
+        access_no,
     )
 
 
@@ -207,7 +210,7 @@ def _result(index: int, element: _Element, outcome: Outcome | None) -> BulkResul
         if not outcome.replay:
             return BulkResult(index=index, statusCode=201, payloadPreview=preview, ignored=ignored)
         return BulkResult(index=index, statusCode=200, payloadPreview=preview, idempotent=True, ignored=ignored)
-    assert outcome is not None
+    assert isinstance(outcome, Refused), "who hands in many was looked up for this call"
     extra = {name: value for name, value in outcome.extra.items() if name in BulkResult.__struct_fields__}
     return BulkResult(
         index=index,
@@ -271,6 +274,7 @@ OPERATIONS = (
         answer=RecordCreated,
         roles=WRITERS,
         repeat=Repeat.by_key,
+        judges_caller=True,
         errors=(
             Code.session_not_found,
             Code.not_owner,

@@ -36,6 +36,8 @@ class RecordDraft(msgspec.Struct, frozen=True, gc=False):
     device_seq: int | None
     evidence: str | None
     salt: bytes | None
+    access_no: int | None = None
+    """Of a caller whose rights are judged in the transaction (`Caller.access_no`); None: they were just looked up."""
 
 
 class VoidDraft(msgspec.Struct, frozen=True, gc=False):
@@ -70,6 +72,7 @@ def record(
     now: int,
     ahead_hours_max: int,
     random: Callable[[int], bytes],
+    access_no: int | None = None,
 ) -> RecordDraft:
     """The draft of one count. Raises Refused naming the field."""
     recorded_at = fields.instant(body.recordedAtUtc, "recordedAtUtc")
@@ -95,6 +98,7 @@ def record(
         None if body.deviceSeq is fields.NOTHING else _device_seq(body),
         evidence,
         random(canonical.SALT_BYTES) if evidence is not None else None,
+        access_no,
     )
 
 

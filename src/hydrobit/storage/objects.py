@@ -4,17 +4,30 @@ import asyncio
 import base64
 import hmac
 import os
+import re
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+from urllib.parse import urlsplit
 
 import obstore
+import structlog
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from hydrobit.errors import SettingError, StoreError
+from hydrobit.storage.once import write_once
+
+if TYPE_CHECKING:
+    from obstore import GetResult
+
+log = structlog.get_logger("hydrobit")
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -25,6 +38,30 @@ PATH = "/objects"
 UNFINISHED = "*#*"
 """What the folder's store calls a file until it is whole. The one server of a folder makes none before it opens it, so
 those that are there then were left by one that was killed."""
+UNFINISHED_S_MAX = 3_600
+"""Where several processes share the folder, none takes so long for a file."""
+PROBE = "hydrobit.probe"
+REQUEST_S_MAX = 60
+"""The longest that one request to a bucket may take: 14 MiB over a slow line."""
+RETRIES_MAX = 3
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+METADATA = "169.254."
+NO_BUCKET = "NoSuchBucket"
+NEW_LINE, TOLD_LENGTH_MAX = "\n", 300
+_CODE = re.compile(r"<Code>(\w{1,60})</Code>")
+_STATUS = re.compile(r"status code: (\d{3})")
+_REMEDY = "look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL and the rights of the key"
+_REMEDIES = {NO_BUCKET: "make the bucket, or correct its name; Hydrobit makes none"}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How a bucket is spoken to."""
+
+    away_s_max: int
+    """A request is tried again for so long."""
+    plain_http: bool
+    """Whether an endpoint may be reached without TLS over other machines' wires, too."""
 
 
 class Objects:
@@ -42,31 +79,77 @@ class Objects:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
 
     async def put(self, place: str, content: bytes) -> None:
-        """Keeps the bytes; they are on the disk or in the bucket when it returns. May run twice. Raises StoreError."""
+        """Keeps the bytes; they are on the disk or in the bucket when it returns. May run twice. Raises StoreError.
+
+        They go in one piece, so that a bucket never keeps the parts of what was broken off.
+        """
         try:
-            await obstore.put_async(self._store, place, content)
+            await obstore.put_async(self._store, place, content, use_multipart=False)
             if self._folder is not None:
                 await asyncio.to_thread(_sync, self._folder, place)
         except (BaseError, OSError) as e:
-            raise StoreError(f"the object store failed: {e}") from e
+            raise self._failed(e) from None
 
-    async def chunks(self, place: str) -> AsyncIterator[bytes]:
-        """The bytes in parts, so that a large object is never whole in memory. Raises StoreError."""
+    async def open(self, place: str) -> AsyncIterator[bytes] | None:
+        """The bytes in parts, so that a large object is never whole in memory; None when they are not there.
+
+        Raises StoreError, before the first part or among them.
+        """
         try:
-            result = await obstore.get_async(self._store, place)
+            return self._parts(await obstore.get_async(self._store, place))
+        except FileNotFoundError as e:
+            if _code(e) == NO_BUCKET:
+                raise self._failed(e) from None
+            return None
+        except (BaseError, OSError) as e:
+            raise self._failed(e) from None
+
+    async def _parts(self, result: "GetResult") -> AsyncIterator[bytes]:
+        try:
             async for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
                 yield bytes(chunk)
         except (BaseError, OSError) as e:
-            raise StoreError(f"the object store failed: {e}") from e
+            raise self._failed(e) from None
 
     async def delete(self, place: str) -> None:
         """What is not there is deleted already. Raises StoreError."""
         try:
             await obstore.delete_async(self._store, place)
-        except FileNotFoundError:
-            return
+        except FileNotFoundError as e:
+            if _code(e) == NO_BUCKET:
+                raise self._failed(e) from None
         except (BaseError, OSError) as e:
-            raise StoreError(f"the object store failed: {e}") from e
+            raise self._failed(e) from None
+
+    async def check(self) -> None:
+        """Writes a few bytes as a server will have to. Raises SettingError where the bucket refuses them.
+
+        One that cannot be reached passes by itself, and does not keep a server from counting meanwhile: it is logged.
+        """
+        if self._folder is not None:
+            return
+        try:
+            await obstore.put_async(self._store, PROBE, b"hydrobit", use_multipart=False)
+        except (BaseError, OSError) as e:
+            if _has_no_credentials(e):
+                raise SettingError(
+                    "HYDROBIT_OBJECTS_URL needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run "
+                    "where the machine has a role"
+                ) from None
+            code = _code(e)
+            if code is not None:
+                raise SettingError(
+                    f"the bucket that HYDROBIT_OBJECTS_URL names refuses what is written there ({code}): "
+                    f"{_REMEDIES.get(code, _REMEDY)}"
+                ) from None
+            log.warning("objects cannot be reached", error=str(self._failed(e)))
+
+    def _failed(self, error: Exception) -> StoreError:
+        """What is told of an error. A bucket's own words stay out: they may quote whose key was used for what."""
+        if self._folder is not None:
+            return StoreError(f"the object store failed: {str(error).partition(NEW_LINE)[0][:TOLD_LENGTH_MAX]}")
+        code = _code(error)
+        return StoreError(f"the object store {'cannot be reached' if code is None else f'answered {code}'}")
 
     def link(self, company: int, digest: str, now: int) -> str:
         """The address of an object, good for everyone who has it until it expires."""
@@ -88,36 +171,90 @@ class Objects:
         return base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
 
 
-def open_objects(url: str, folder: Path, key_file: Path, public_url: str, link_s: int) -> Objects:
-    """The store at a URL (`s3://bucket/prefix`, `memory://`), in the folder where it is empty. Raises SettingError."""
+def open_objects(
+    url: str,
+    folder: Path,
+    key_file: Path,
+    public_url: str,
+    link_s: int,
+    *,
+    limits: Limits | None = None,
+    is_alone: bool = True,
+) -> Objects:
+    """The store at a URL (`s3://bucket/prefix`, `memory://`), in the folder where it is empty. Raises SettingError.
+
+    `is_alone`: no other process writes into the folder.
+    """
     key = load_or_create_key(key_file)
     if url:
         try:
-            return Objects(from_url(url), None, key, public_url, link_s)
+            return Objects(_bucket(url, limits), None, key, public_url, link_s)
         except (BaseError, ValueError) as e:
             raise SettingError(f"HYDROBIT_OBJECTS_URL is {url!r}, which cannot be used: {e}") from e
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for unfinished in folder.rglob(UNFINISHED):
-        unfinished.unlink()
+    remove_unfinished(folder, 0 if is_alone else UNFINISHED_S_MAX)
     return Objects(LocalStore(folder), folder, key, public_url, link_s)
+
+
+def _bucket(url: str, limits: Limits | None) -> ObjectStore:
+    """Credentials, region and endpoint come from the environment, under the names that every S3 client reads."""
+    if limits is None or not url.startswith("s3://"):
+        return from_url(url)
+    endpoint = next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), "")
+    is_plain = endpoint.startswith("http://")
+    if is_plain and not limits.plain_http and not is_loopback(endpoint):
+        raise SettingError(
+            "the endpoint of the bucket (AWS_ENDPOINT_URL) begins with http://, so that everyone on the way could read "
+            "and change photos: use https://, or set HYDROBIT_OBJECTS_PLAIN_HTTP where the network is your own"
+        )
+    pause = timedelta(seconds=limits.away_s_max)
+    return from_url(
+        url,
+        config={"endpoint": endpoint} if endpoint else None,
+        client_options={
+            "allow_http": is_plain,
+            "connect_timeout": timedelta(seconds=max(1, limits.away_s_max // 2)),
+            "timeout": timedelta(seconds=REQUEST_S_MAX),
+        },
+        retry_config={
+            "max_retries": RETRIES_MAX,
+            "retry_timeout": pause,
+            "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=1), "base": 2},
+        },
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this very machine."""
+    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
+
+
+def remove_unfinished(folder: Path, age_s: float) -> None:
+    """Removes what was left by a process that was killed: where others write too, only what is old enough."""
+    before = time.time() - age_s
+    for unfinished in folder.rglob(UNFINISHED):
+        with suppress(FileNotFoundError):
+            if unfinished.stat().st_mtime <= before:
+                unfinished.unlink()
+
+
+def _code(error: Exception) -> str | None:
+    """The word by which a bucket refuses, None where it said none or the fault is its own and passes."""
+    text = str(error)
+    status = _STATUS.search(text)
+    code = _CODE.search(text)
+    return code[1] if code is not None and status is not None and status[1].startswith("4") else None
+
+
+def _has_no_credentials(error: Exception) -> bool:
+    """True where the last place was asked for them: the machine's own address for its role."""
+    return METADATA in str(error)
 
 
 def load_or_create_key(path: Path) -> bytes:
     """The secret of the links, made for its owner alone when there is none. Several processes get the same one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not path.exists():
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # another process was first; its key counts
-        finally:
-            draft.unlink()
-    key = path.read_bytes()
+    key = write_once(path, secrets.token_bytes(KEY_BYTES))
     if len(key) != KEY_BYTES:
         raise SettingError(f"the key of the links {path} must have {KEY_BYTES} bytes; remove it, and a new one is made")
     return key

@@ -9,9 +9,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import structlog
 
-from hydrobit.errors import Code, Refused, StoreError
+from hydrobit.errors import CallerChanged, Code, Refused, StoreError
 from hydrobit.identity.service import Identity
 from hydrobit.operation import Call, Caller, Context, Operation, Parameter, Reply, Source
 from hydrobit.transport.metrics import Metrics
@@ -30,6 +31,7 @@ class Dispatcher:
     def __init__(self, context: Context, identity: Identity, metrics: Metrics) -> None:
         self._context, self._identity, self._metrics = context, identity, metrics
         self._log_requests = context.settings.log_requests
+        self._has_nodes = bool(context.settings.database_url)
         self._numbers = itertools.count(1)
         self._boot = os.urandom(4).hex()
 
@@ -114,15 +116,28 @@ class Dispatcher:
         _same_caller(caller, speaking, values)
         _same_company(caller, speaking, values)
         call = Call(caller, shape, path, values, source, now, ignored)
-        return await operation.handler(self._context, call)
+        while True:
+            try:
+                return await operation.handler(self._context, call)
+            except CallerChanged:
+                call = msgspec.structs.replace(call, caller=await self._admitted(operation, token, now, anew=True))
 
-    async def _admitted(self, operation: Operation, token: str | Refused | None, now: int) -> Caller:
-        """Who calls. Raises Refused for a token that does not count, and for a caller who may not call this row."""
+    async def _admitted(
+        self, operation: Operation, token: str | Refused | None, now: int, *, anew: bool = False
+    ) -> Caller:
+        """Who calls. Raises Refused for a token that does not count, and for a caller who may not call this row.
+
+        What is remembered of a caller refuses nobody, and admits nobody where another node may have changed it, unless
+        the row's own transaction finds that out.
+        """
         if token is None:
             raise Refused(Code.token_missing, "Send one header Authorization: Bearer <token>.")
         if isinstance(token, Refused):
             raise token
-        caller = self._identity.known(token, now) or await self._identity.caller(token, now)
+        will_do = not anew and (operation.judges_caller or not self._has_nodes)
+        caller = self._identity.known(token, now) if will_do else None
+        if caller is None or not operation.admits(caller):
+            caller = await self._identity.caller(token, now)
         if not operation.admits(caller):
             raise Refused(Code.role_forbidden, f"{_standing(caller)} may not call {operation.name}.")
         return caller

@@ -6,12 +6,15 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import msgspec
+import structlog
 
-from hydrobit.errors import Code, Refused
+from hydrobit.errors import Code, Refused, StoreError
 from hydrobit.settings import Settings
 from hydrobit.transport.http.shell import Answer, Endpoint, Request
 from hydrobit.transport.metrics import CONTENT_TYPE, Metrics
 from hydrobit.wire.envelope import encode
+
+log = structlog.get_logger("hydrobit")
 
 _OBJECT_QUERY = re.compile(rb"until=(?P<until>[0-9]{1,12})&signature=(?P<signature>[\w-]{43})", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -60,6 +63,21 @@ class ReadyPage(Endpoint):
         return self._refuse(Refused(Code.unavailable, "The store does not answer."), request.path)
 
 
+class KeysPage(Endpoint):
+    """The public keys that own tokens are checked with, as they are now on every node."""
+
+    body_bytes_max = 0
+
+    def __init__(self, shown: Callable[[], Awaitable[bytes]], refuse: Refuse) -> None:
+        self._shown, self._refuse = shown, refuse
+
+    async def answer(self, request: Request) -> Answer:
+        try:
+            return Answer(200, await self._shown())
+        except StoreError:
+            return self._refuse(Refused(Code.unavailable, "The store does not answer."), request.path)
+
+
 class MetricsPage(Endpoint):
     """The counts of this process, for callers on this machine unless a setting opens it."""
 
@@ -95,7 +113,12 @@ class ObjectPage(Endpoint):
         company, digest = request.parameters["company"], request.parameters["digest"]
         found = None
         if link is not None and _NUMBER.fullmatch(company) and _DIGEST.fullmatch(digest):
-            found = await self._fetch(int(company), digest, int(link["until"]), link["signature"].decode())
+            try:
+                found = await self._fetch(int(company), digest, int(link["until"]), link["signature"].decode())
+            except StoreError as e:
+                log.error("object not read", path=request.path, error=str(e))
+                away = "The store did not answer; open the same link again."
+                return self._refuse(Refused(Code.unavailable, away), request.path)
         if found is None:
             gone = "There is nothing at this link, or it has expired; ask for the thing again to get a new one."
             return self._refuse(Refused(Code.unknown_path, gone), request.path)
@@ -133,7 +156,7 @@ def pages(
     metrics: Metrics,
     refuse: Refuse,
     is_ready: Callable[[], Awaitable[bool]],
-    jwks: Mapping[str, object],
+    shown_keys: Callable[[], Awaitable[bytes]],
     documents: Mapping[str, tuple[Callable[[], bytes], bytes]],
 ) -> dict[tuple[str, str], Endpoint]:
     """`documents` maps a path to what makes its content, and its content type."""
@@ -141,7 +164,7 @@ def pages(
         ("GET", "/healthz"): Page(encode({"status": "success", "data": {"alive": True}})),
         ("GET", "/readyz"): ReadyPage(is_ready, refuse),
         ("GET", "/metrics"): MetricsPage(metrics, refuse, public=settings.metrics_public),
-        ("GET", "/.well-known/jwks.json"): Page(encode(jwks)),
+        ("GET", "/.well-known/jwks.json"): KeysPage(shown_keys, refuse),
     }
     for path, (make, content_type) in documents.items():
         found["GET", path] = MadePage(make, content_type)

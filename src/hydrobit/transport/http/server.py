@@ -20,7 +20,7 @@ from hydrobit.transport.http.shell import Answer
 log = structlog.get_logger("hydrobit")
 
 SWEEP_S = 1.0
-"""How often slow requests are looked for."""
+"""How often slow requests are looked for, and what is said of the present is written down."""
 
 
 FILES_BESIDE = 64
@@ -30,9 +30,15 @@ FILES_BESIDE = 64
 class Server(uvicorn.Server):
     """uvicorn's server, which leaves the exit status to us, tells of its start and stop, and sweeps connections."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[int], None], stopping: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        started: Callable[[int], None],
+        stopping: Callable[[], None],
+        ticking: Callable[[], None],
+    ) -> None:
         super().__init__(config)
-        self._tell_started, self._tell_stopping = started, stopping
+        self._tell_started, self._tell_stopping, self._tick = started, stopping, ticking
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -56,6 +62,7 @@ class Server(uvicorn.Server):
             for connection in list(self.server_state.connections):
                 if isinstance(connection, GuardedProtocol):
                     connection.sweep(now)
+            self._tick()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -73,6 +80,7 @@ def build(
     refuse: Callable[[Refused, str], Answer],
     started: Callable[[int], None] = lambda port: None,
     stopping: Callable[[], None] = lambda: None,
+    ticking: Callable[[], None] = lambda: None,
 ) -> Server:
     """A server for an ASGI application with the settings that Hydrobit runs with; the benchmark's peers use it too."""
     guard = Guard(settings, refuse, connections_max=allow_connections(settings.connections_max))
@@ -93,7 +101,7 @@ def build(
         timeout_graceful_shutdown=settings.stop_s_max,
         backlog=2048,
     )
-    return Server(config, started, stopping)
+    return Server(config, started, stopping, ticking)
 
 
 def allow_connections(wanted: int) -> int:
