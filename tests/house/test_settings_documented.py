@@ -24,7 +24,7 @@ UNITS = (
     "_max",
     "_min",
 )
-NUMBERS_WITHOUT_UNIT = {"port", "reader_connections", "writer_connections"}
+NUMBERS_WITHOUT_UNIT = {"port", "reader_connections", "writer_connections", "workers"}
 
 names = [field.name for field in fields(Settings)]
 

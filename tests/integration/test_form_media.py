@@ -32,6 +32,7 @@ from hydrobit.storage import directory
 from hydrobit.storage.objects import open_objects
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.metrics import Metrics
+from tests import buckets
 from tests.buckets import store_engine as store_engine
 from tests.callers import FORM_RECORD, Caller, Json, read_store, refusal
 from tests.embedded import ADMIN, House, MovedClock, running
@@ -338,6 +339,7 @@ def full_body() -> bytes:
 
 
 async def test_the_event_loop_never_waits_for_a_form_of_64_mib(tmp_path: Path) -> None:
+    buckets.leave_out(tmp_path / "data")
     async with running(tmp_path / "data", MovedClock()) as house:
         definition = {"name": "All", "type": "inspection", "fields": FIELDS}
         changed = await house.call("changeForm", ADMIN, {"definition": definition}, path={"formId": demo.FORM})

@@ -20,6 +20,7 @@ from hydrobit.operation import Call, Source
 from hydrobit.wire.body import Body
 from hydrobit.wire.workers import WorkerInput
 from hydrobit.workers.operations import create_worker
+from tests import buckets
 from tests.buckets import store_engine as store_engine
 from tests.callers import Caller, person, read_store, refusal
 from tests.embedded import ADMIN, House, MovedClock, running
@@ -209,6 +210,7 @@ async def test_the_event_loop_never_waits_for_a_photo(tmp_path: Path, kind: str)
     size = {"JPEG": (3_400, 2_600), "WEBP": (5_000, 4_000), "PNG": (2_300, 1_600)}[kind]
     options = {"JPEG": {"quality": 97}, "WEBP": {"method": 0, "quality": 50}, "PNG": {"compress_level": 1}}[kind]
     photo = data_url(picture(kind, size, **options), f"image/{kind.lower()}")
+    buckets.leave_out(tmp_path / "data")
     async with running(tmp_path / "data", MovedClock()) as house:
         gaps = [await longest_gap_ms(house, photo, f"Try {number}") for number in "abc"[:TRIES]]
     assert min(gaps) < GAP_MS_MAX, gaps
