@@ -48,7 +48,7 @@ class Load:
         self.slowest_s = 0.0
         """The longest that any answer has taken."""
         self._changed = threading.Condition()
-        self._ending = threading.Event()
+        self._ending, self._failed = threading.Event(), threading.Event()
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
@@ -59,7 +59,9 @@ class Load:
         ]
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None:
+            self._failed.set()  # what they wait for may never come
         self._held.close()
         for phone in self._phones:
             phone.result()
@@ -97,6 +99,10 @@ class Load:
             "every phone is told to come again",
         )
 
+    def until_one_is_refused(self, moment: float) -> None:
+        """Some phone is told to come again after the moment."""
+        self.until(lambda: any(at > moment for _, at in self.refused), "a phone is told to come again")
+
     def until_more_are_told(self, number: int) -> None:
         """So many events more than now."""
         wanted = len(self.told) + number
@@ -129,7 +135,8 @@ class Load:
                 assert int(answer.headers["retry-after"]) >= 1
                 self.refused.append((number, now))
                 self._changed.notify_all()
-            time.sleep(PAUSE_S)
+            if self._failed.wait(PAUSE_S):
+                return
 
 
 def told_id(answer: Answer) -> str:

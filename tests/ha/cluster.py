@@ -70,6 +70,11 @@ class Machine:
         self._process.wait(STOP_S_MAX)
         postgres.forget_memory(self.folder / "data")
 
+    def lose_patroni(self) -> None:
+        """Patroni ends alone; PostgreSQL goes on as what it was, and nobody looks after it."""
+        self._process.kill()
+        self._process.wait(STOP_S_MAX)
+
     def _postmaster(self) -> int | None:
         """The PostgreSQL on this disk, if it runs: what the file of its id names may long be another process."""
         data = self.folder / "data"

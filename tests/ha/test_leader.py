@@ -62,5 +62,29 @@ def test_nothing_acknowledged_is_lost_or_doubled_when_the_leader_loses_power(
     assert (lost, doubled) == (0, 0)
 
 
+def test_a_leader_without_its_patroni_acknowledges_nothing_that_the_next_one_lacks(
+    house: House, measured: Measured
+) -> None:
+    """No watchdog resets the machine here: PostgreSQL goes on as a primary, and another machine leads."""
+    leader = house.cluster.leader()
+    with house.nodes[0].client() as client:
+        session_id = open_session(client, day="2025-05-01")
+    with Load(house.nodes, session_id, PHONES_OF_A_NODE, "without-patroni", PHONE_PAUSE_S) as load:
+        load.until_more_are_told(TOLD_MIN)
+        left_at = time.monotonic()
+        leader.lose_patroni()
+        load.until_one_is_refused(left_at)  # another leads, and takes the standby that confirmed
+        leader.lose_power()
+        load.until_all_are_told(time.monotonic())
+        leader.start()
+        house.cluster.leader()
+    lost, doubled = losses(house.data, session_id, load.told)
+    measured(
+        f"{leader.name} lost its Patroni, then its power; write gap {load.gap_s(left_at):.1f} s,"
+        f" slowest answer {load.slowest_s:.1f} s, {len(load.told)} acknowledged, {lost} lost, {doubled} doubled"
+    )
+    assert (lost, doubled) == (0, 0)
+
+
 def test_the_ledger_is_sound_after_all_of_it(house: House) -> None:
     books.verify(house.data)

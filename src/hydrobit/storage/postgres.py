@@ -291,7 +291,7 @@ class PostgresStore:
     def _undo(self, session: _Session, error: BaseException) -> None:
         session.forget()
         status = session.wire.transaction_status
-        if isinstance(error, StoreAway) or status in (pq.TransactionStatus.UNKNOWN, pq.TransactionStatus.ACTIVE):
+        if _is_left(error) or status in (pq.TransactionStatus.UNKNOWN, pq.TransactionStatus.ACTIVE):
             self.close()
         elif status != pq.TransactionStatus.IDLE:
             try:
@@ -551,6 +551,13 @@ def _risks(fsync: str, commit: str, standbys: str) -> list[str]:
     """What lets an acknowledged commit be lost; `local` does where standbys are named, and nobody waits for them."""
     found = ["fsync off"] if fsync == "off" else []
     return [*found, f"synchronous_commit {commit}"] if commit == "off" or (commit == "local" and standbys) else found
+
+
+def _is_left(error: BaseException) -> bool:
+    """Whether the next try asks all hosts anew. A lock that is never freed may be held by a commit that waits for a
+    standby which has left: then this server leads no more, and does not know it.
+    """
+    return isinstance(error, StoreAway | StoreBusy) and not isinstance(error, _TryAgain)
 
 
 def _told(wire: pq.abc.PGconn, result: pq.abc.PGresult | None) -> Exception:

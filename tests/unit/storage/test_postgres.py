@@ -299,6 +299,16 @@ async def test_a_wait_for_a_lock_ends_with_busy_and_no_try(engine: Engine, setti
     await engine.write(add, 1, "first")
 
 
+def test_who_waited_for_a_lock_in_vain_asks_all_hosts_anew(store: PostgresStore, settings: Settings) -> None:
+    """The lock may be held by a commit that waits for ever, on a server that leads no more."""
+    before = store.read(pid_of)
+    with engines.connected(settings.data) as session, session.transaction():
+        session.execute("lock table note in exclusive mode")
+        with pytest.raises(StoreBusy):
+            store.write(add, 1, "first")
+    assert store.read(pid_of) != before
+
+
 def test_a_commit_that_no_standby_confirmed_is_not_taken_for_written() -> None:
     """A server that is told to wait no more for its standby commits alone and only warns: the unit runs again."""
     cancel = "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'"
