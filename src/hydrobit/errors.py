@@ -7,6 +7,7 @@
     │   ├── StoreBusy         another process holds it; passes by itself
     │   ├── StoreAway         its database cannot be reached; passes by itself
     │   ├── StoreInUse        another server owns the directory
+    │   ├── StoreMoved        it was copied elsewhere, or a copy into it is not whole
     │   └── StoreTooNew       written by a newer release
     ├── Duplicate         a unique constraint refused a row (raised by storage, answered by the ledger)
     ├── LedgerBroken      `verify` found an entry, key, sum or head that does not fit
@@ -41,6 +42,10 @@ class StoreAway(StoreError):
 
 class StoreInUse(StoreError):
     """Another server runs on this data directory."""
+
+
+class StoreMoved(StoreError):
+    """The store is the source or the target of a copy, and not in use as it is; the text says where to go on."""
 
 
 class StoreTooNew(StoreError):

@@ -59,6 +59,24 @@ class Objects:
         except (BaseError, OSError) as e:
             raise StoreError(f"the object store failed: {e}") from e
 
+    async def whole(self, place: str) -> bytes | None:
+        """The bytes at once, for those who need them so; None where nothing is. Raises StoreError."""
+        try:
+            return bytes(await (await obstore.get_async(self._store, place)).bytes_async())
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as e:
+            raise StoreError(f"the object store failed: {e}") from e
+
+    async def length(self, place: str) -> int | None:
+        """How many bytes lie there; None where nothing is. Raises StoreError."""
+        try:
+            return (await obstore.head_async(self._store, place))["size"]
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as e:
+            raise StoreError(f"the object store failed: {e}") from e
+
     async def delete(self, place: str) -> None:
         """What is not there is deleted already. Raises StoreError."""
         try:
@@ -90,7 +108,15 @@ class Objects:
 
 def open_objects(url: str, folder: Path, key_file: Path, public_url: str, link_s: int) -> Objects:
     """The store at a URL (`s3://bucket/prefix`, `memory://`), in the folder where it is empty. Raises SettingError."""
-    key = load_or_create_key(key_file)
+    return _opened(url, folder, load_or_create_key(key_file), public_url, link_s)
+
+
+def open_unlinked(url: str, folder: Path) -> Objects:
+    """The same store for someone who gives out no links, and needs no key. Raises SettingError."""
+    return _opened(url, folder, b"", "", 0)
+
+
+def _opened(url: str, folder: Path, key: bytes, public_url: str, link_s: int) -> Objects:
     if url:
         try:
             return Objects(from_url(url), None, key, public_url, link_s)
