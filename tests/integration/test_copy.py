@@ -310,3 +310,15 @@ def test_a_target_that_differs_in_one_value_is_found(source: Installation, tmp_p
         engines.write(there, "delete from template_option where place = 1")
         with pytest.raises(StoreError, match="another number of rows than the source in template_option"):
             moving.compare(lambda rows: None)
+
+
+def test_photos_go_to_where_a_url_says(source: Installation, played: dict[str, Played], tmp_path: Path) -> None:
+    """As into a bucket; here the URL is that of a folder."""
+    here, there, bucket = source(SQLITE), fresh(SQLITE, tmp_path / "target"), tmp_path / "bucket"
+    bucket.mkdir()
+    told = printed(*words(here, there), "--to-objects", f"file://{bucket}")
+    assert "3 photos and media" in told
+    with running(there, environment={"HYDROBIT_OBJECTS_URL": f"file://{bucket}"}) as server:
+        shown = httpx.get(f"{server.address}{played[SQLITE].photo_url}", trust_env=False)
+        assert shown.content == played[SQLITE].photo
+    assert not list((there / directory.OBJECTS).glob("*"))
