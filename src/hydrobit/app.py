@@ -34,7 +34,8 @@ from hydrobit.settings import Settings
 from hydrobit.storage import agreement, directory, stores
 from hydrobit.storage.engine import Transaction
 from hydrobit.storage.objects import PATH as OBJECTS_PATH
-from hydrobit.storage.objects import Limits, open_objects
+from hydrobit.storage.objects import limits as object_limits
+from hydrobit.storage.objects import open_objects
 from hydrobit.transport.clock import JobClock
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.http.endpoints import endpoints, to_answer
@@ -122,7 +123,7 @@ async def serve(
             directory.links_key(settings),
             settings.public_url,
             settings.object_link_s,
-            limits=Limits(settings.objects_away_s_max, settings.objects_plain_http),
+            limits=object_limits(settings),
             is_alone=not settings.database_url,
         )
         stack.callback(objects.stop)

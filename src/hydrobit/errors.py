@@ -7,6 +7,7 @@
     │   ├── StoreBusy         another process holds it; passes by itself
     │   ├── StoreAway         its database cannot be reached; passes by itself
     │   ├── StoreInUse        another server owns the directory
+    │   ├── StoreMoved        it was copied elsewhere, or a copy into it is not whole
     │   └── StoreTooNew       written by a newer release
     ├── CallerChanged     who calls may have lost the right to; the dispatcher looks again and repeats the call
     ├── Duplicate         a unique constraint refused a row (raised by storage, answered by the ledger)
@@ -42,6 +43,10 @@ class StoreAway(StoreError):
 
 class StoreInUse(StoreError):
     """Another server runs on this data directory."""
+
+
+class StoreMoved(StoreError):
+    """The store is the source or the target of a copy, and not in use as it is; the text says where to go on."""
 
 
 class StoreTooNew(StoreError):

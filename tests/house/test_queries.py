@@ -30,6 +30,7 @@ BEYOND_ONE_COMPANY = {
     "company_with_expired": "the job looks for work in all companies",
     "held_after": "the operator's list, over all companies or one",
     "named_objects": "a backup is of all companies",
+    "kept_objects": "a copy is of all companies",
     **dict.fromkeys(("unfound_by_event", "unfound_by_key", "unfound_by_device", "unfound_by_void"), VERIFY),
 }
 """Queries that name no company in their condition, each with its reason."""

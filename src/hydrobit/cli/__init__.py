@@ -18,7 +18,7 @@ app = cyclopts.App(
 def main() -> None:
     """Runs one command. An expected error is one sentence on standard error and exit status 1."""
     # Importing them registers their commands.
-    from hydrobit.cli import admin, explain, forms, people, projects, run, sessions, store, workers  # noqa: F401
+    from hydrobit.cli import admin, copy, explain, forms, people, projects, run, sessions, store, workers  # noqa: F401
 
     os.umask(0o077)  # what a command makes holds people's names and work: stores, backups and keys are their owner's
     try:

@@ -30,9 +30,9 @@ select company from company where company_id = :company_id
 
 -- name: lock_companies
 -- Whoever adds companies takes the store's one row first. SQLite holds its one write lock already.
-select one from store
+select moved_by from store
 -- engine: postgres
-select one from store for update
+select moved_by from store for update
 
 -- name: last_company_number
 select coalesce(max(company), 0) from company

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from hydrobit.errors import StoreMoved
 from hydrobit.operation import Role
 from hydrobit.storage import queries
+from hydrobit.storage.directory import MOVED
 from hydrobit.storage.engine import Row, Transaction
 
 sql = queries.load("hydrobit.identity")
@@ -87,8 +89,10 @@ def add_user(
 
 
 def lock_companies(tx: Transaction) -> None:
-    """Until the transaction ends nobody else adds a company."""
-    tx.one(sql.lock_companies)
+    """Until the transaction ends nobody else adds a company. Raises StoreMoved where nobody writes any more."""
+    row = tx.one(sql.lock_companies)
+    if row is not None and row[0] is not None:
+        raise StoreMoved(MOVED)
 
 
 def is_empty(tx: Transaction) -> bool:

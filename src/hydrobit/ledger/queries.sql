@@ -1,8 +1,9 @@
 -- name: lock_head
 -- Whoever writes entries of a company takes this row first. SQLite holds its one write lock already.
-select company, prefix, seq, held_number, units, hash, access_no from head where company = :company
+-- The head of a store that was moved elsewhere is shut.
+select company, prefix, seq, held_number, units, hash, access_no from head where company = :company and shut_at is null
 -- engine: postgres
-select company, prefix, seq, held_number, units, hash, access_no from head where company = :company for update
+select company, prefix, seq, held_number, units, hash, access_no from head where company = :company and shut_at is null for update
 
 -- name: head
 select company, prefix, seq, held_number, units, hash, access_no from head where company = :company

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from hydrobit.errors import StoreError
+from hydrobit.errors import StoreError, StoreMoved
 from hydrobit.kit import canonical
 from hydrobit.ledger.entry import GENESIS, SYSTEM, Entry, Head, Kind, Source, entry_id
 from hydrobit.storage import queries
+from hydrobit.storage.directory import MOVED
 from hydrobit.storage.engine import Row, Transaction
 
 sql = queries.load("hydrobit.ledger")
@@ -16,10 +17,14 @@ _NOTHING_MORE = (None,) * (len(sql.insert_entry.names) - PLAIN_COLUMNS - 1)
 
 
 def lock_head(tx: Transaction, company: int) -> Head:
-    """The head of a company's ledger, held until the transaction ends. Take several in ascending order."""
+    """The head of a company's ledger, held until the transaction ends. Take several in ascending order.
+
+    Raises StoreMoved where nobody writes any more.
+    """
     row = tx.one(sql.lock_head, company=company)
     if row is None:
-        raise StoreError(f"company {company} has no ledger")
+        head(tx, company)
+        raise StoreMoved(MOVED)
     return Head(*row)
 
 

@@ -26,6 +26,13 @@ select place from object where company = :company and dropped_at is not null ord
 -- name: forget_object
 delete from object where company = :company and place = :place and dropped_at is not null
 
+-- name: kept_objects
+-- What is to be there, in all companies, whether rows name it already or not yet.
+select company, place, digest, length, names from object
+where (company, place) > (:company, :place) and dropped_at is null
+order by company, place
+limit :page
+
 -- name: named_objects
 -- What rows name, in all companies: a backup must not lack it.
 select company, place from object

@@ -63,3 +63,19 @@ def named_after(tx: Transaction, after: tuple[int, str], page: int) -> list[tupl
     """A page of what rows name in all companies, after one of them, as (company, place)."""
     company, place = after
     return [(row[0], row[1]) for row in tx.all(sql.named_objects, company=company, place=place, page=page)]
+
+
+class KeptObject(msgspec.Struct, frozen=True):
+    """An object that is to be there; `names` is how many rows name it so far."""
+
+    company: int
+    place: str
+    digest: str
+    length: int
+    names: int
+
+
+def kept_after(tx: Transaction, after: tuple[int, str], page: int) -> list[KeptObject]:
+    """A page of what is kept in all companies, after one of them."""
+    company, place = after
+    return [KeptObject(*row) for row in tx.all(sql.kept_objects, company=company, place=place, page=page)]

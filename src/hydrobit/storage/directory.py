@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from hydrobit.errors import StoreError, StoreInUse
+from hydrobit.errors import SettingError, StoreError, StoreInUse, StoreMoved
 from hydrobit.settings import Settings
 from hydrobit.storage.engine import Transaction
 from hydrobit.storage.migrate import Migration, migrate
@@ -21,15 +21,19 @@ OBJECTS = "objects"
 LOCK = "server.lock"
 
 OBJECTS_PAGE = 1_000
+MOVED = (
+    "the store was moved elsewhere by `hydrobit copy`: start on the copy, or open this one again by "
+    "`hydrobit copy --give-up --from ...`"
+)
 NamedObjects = Callable[[Transaction, tuple[int, str], int], list[tuple[int, str]]]
 """A page of the named objects after one of them, as (company, place)."""
 
 _STORE = Query(
     "store",
-    "select is_backup from store",
+    "select is_backup, moved_by, copied_until from store",
     (),
     # Of several nodes that start on a restored database, one begins its new life.
-    postgres=Query("store", "select is_backup from store for update", ()),
+    postgres=Query("store", "select is_backup, moved_by, copied_until from store for update", ()),
 )
 _ADD_STORE = Query("add_store", "insert into store (one, created_at) values (1, ?)", ("now",))
 _MARK_BACKUP = Query("mark_backup", "update store set is_backup = 1", ())
@@ -44,6 +48,26 @@ def signing_key(settings: Settings) -> Path:
 def links_key(settings: Settings) -> Path:
     """The file of the secret that signs links to objects."""
     return settings.data / settings.keys / LINKS_KEY.name
+
+
+def keys_to_copy(pairs: Sequence[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
+    """The keys that are not at their other place yet. Raises SettingError where that place has another key."""
+    found = [(source, target) for source, target in pairs if source.exists() and source.resolve() != target.resolve()]
+    for source, target in found:
+        if target.exists() and target.read_bytes() != source.read_bytes():
+            raise SettingError(f"{target} is another key than {source}; remove the one that is not needed, then repeat")
+    return [(source, target) for source, target in found if not target.exists()]
+
+
+def copy_keys(pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Brings keys to their other places; each of them is there whole or not at all."""
+    for source, target in pairs:
+        prepare(target.parent)
+        unfinished = target.with_name(f"{target.name}.part")
+        unfinished.unlink(missing_ok=True)
+        _copy(source, unfinished)
+        unfinished.rename(target)
+        sync_folder(target.parent)
 
 
 def prepare(path: Path) -> Path:
@@ -77,13 +101,21 @@ def bring_up(tx: Transaction, now: int, on_backup: Callable[[Transaction, int], 
     """Migrates the store; after `on_backup`, which gives every company a new id prefix, a backup is one no more.
 
     Only a server hands it over: what merely looks at a backup must leave it one, or two stores restored from it would
-    give the same ids.
+    give the same ids. Raises StoreMoved for half a copy, and towards a server for a store that was moved elsewhere.
     """
     applied = migrate(tx, now)
     row = tx.one(_STORE)
     if row is None:
         tx.run(_ADD_STORE, now=now)
-    elif row[0] and on_backup is not None:
+        return applied
+    is_backup, moved_by, copied_until = row
+    if copied_until is not None:
+        raise StoreMoved(
+            "a copy into this store is not finished; repeat the same `hydrobit copy`, it goes on where it stopped"
+        )
+    if moved_by is not None and on_backup is not None:
+        raise StoreMoved(MOVED)
+    if is_backup and on_backup is not None:
         on_backup(tx, now)
         tx.run(_MARK_STORE)
     return applied

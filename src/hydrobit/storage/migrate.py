@@ -13,6 +13,8 @@ from hydrobit.storage import translation
 from hydrobit.storage.engine import Transaction
 from hydrobit.storage.queries import POSTGRES, SQLITE, Query
 
+COMPATIBILITY = 10
+"""From this version on a store says which programs may work on it."""
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 
 _ENGINE = re.compile(r"^-- engine: (\w+)$", re.MULTILINE)
@@ -31,6 +33,7 @@ _MADE = Query(
     (),
 )
 _VERSION = Query("migration_version", "select coalesce(max(version), 0) from migration", ())
+_SCHEMA_MIN = Query("schema_min", "select schema_min from compatibility", ())
 _APPLIED = Query(
     "migration_applied", "insert into migration (version, name, applied_at) values (?, ?, ?)", ("v", "n", "a")
 )
@@ -85,8 +88,9 @@ def version(tx: Transaction) -> int:
 def migrate(tx: Transaction, now: int, known: Sequence[Migration] | None = None) -> list[Migration]:
     """Brings the store to this release's version and returns what was applied; a second run applies nothing.
 
-    `known` are all migrations in order, this release's own when left out. Raises StoreTooNew when the store knows a
-    version that they do not.
+    `known` are all migrations in order, this release's own when left out. A store with a newer schema is taken as it
+    is where that schema only adds to the known one, as while nodes are upgraded one after another. Raises StoreTooNew
+    where it does more.
     """
     known = known or migrations(tx.engine)
     present = version(tx)
@@ -94,13 +98,20 @@ def migrate(tx: Transaction, now: int, known: Sequence[Migration] | None = None)
         tx.run(_LOCK)
         present = version(tx)
     if present > known[-1].version:
-        raise StoreTooNew(
-            f"the store has schema {present}, this release knows schemas up to {known[-1].version}: "
-            "start the newer release, or restore a backup made with this one"
-        )
+        _require_known(tx, present, known[-1].version)
     pending = [migration for migration in known if migration.version > present]
     for migration in pending:
         for number, statement in enumerate(migration.statements):
             tx.run(Query(f"migration_{migration.version}_{number}", statement, ()))
         tx.run(_APPLIED, v=migration.version, n=migration.name, a=now)
     return pending
+
+
+def _require_known(tx: Transaction, present: int, known: int) -> None:
+    row = tx.one(_SCHEMA_MIN) if present >= COMPATIBILITY else None
+    needed = row[0] if row is not None else present
+    if known < needed:
+        raise StoreTooNew(
+            f"the store has schema {present}, for programs that know schema {needed}; this release knows schemas up to "
+            f"{known}: start the newer release, or restore a backup made with this one"
+        )

@@ -22,6 +22,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from hydrobit.errors import SettingError, StoreError
+from hydrobit.settings import Settings
 from hydrobit.storage.once import write_once
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ class Limits:
     """A request is tried again for so long."""
     plain_http: bool
     """Whether an endpoint may be reached without TLS over other machines' wires, too."""
+
+
+def limits(settings: Settings) -> Limits:
+    """What the settings allow."""
+    return Limits(settings.objects_away_s_max, settings.objects_plain_http)
 
 
 class Objects:
@@ -108,6 +114,24 @@ class Objects:
         try:
             async for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
                 yield bytes(chunk)
+        except (BaseError, OSError) as e:
+            raise self._failed(e) from None
+
+    async def whole(self, place: str) -> bytes | None:
+        """The bytes at once, for those who need them so; None where nothing is. Raises StoreError."""
+        try:
+            return bytes(await (await obstore.get_async(self._store, place)).bytes_async())
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as e:
+            raise self._failed(e) from None
+
+    async def length(self, place: str) -> int | None:
+        """How many bytes lie there; None where nothing is. Raises StoreError."""
+        try:
+            return (await obstore.head_async(self._store, place))["size"]
+        except FileNotFoundError:
+            return None
         except (BaseError, OSError) as e:
             raise self._failed(e) from None
 
@@ -185,7 +209,17 @@ def open_objects(
 
     `is_alone`: no other process writes into the folder.
     """
-    key = load_or_create_key(key_file)
+    return _opened(url, folder, load_or_create_key(key_file), public_url, link_s, limits, is_alone)
+
+
+def open_unlinked(url: str, folder: Path, limits: Limits) -> Objects:
+    """The same store for someone who gives out no links, and needs no key. Raises SettingError."""
+    return _opened(url, folder, b"", "", 0, limits, is_alone=True)
+
+
+def _opened(
+    url: str, folder: Path, key: bytes, public_url: str, link_s: int, limits: Limits | None, is_alone: bool
+) -> Objects:
     if url:
         try:
             return Objects(_bucket(url, limits), None, key, public_url, link_s)

@@ -22,10 +22,13 @@ def require(settings: Settings) -> None:
             raise StoreError("there is no store in the database; `hydrobit serve` makes one")
 
 
-def open_store(settings: Settings) -> Store:
-    """The store, for use beside running servers or before one starts. Raises StoreError, SettingError."""
+def open_store(settings: Settings, *, alone: bool = False) -> Store:
+    """The store, for use beside running servers or before one starts; `alone` by whoever holds the directory's lock.
+
+    Raises StoreError, SettingError.
+    """
     if not settings.database_url:
-        return directory.open_store(settings.data, busy_ms_max=settings.store_busy_ms_max)
+        return directory.open_store(settings.data, busy_ms_max=settings.store_busy_ms_max, checkpoints=alone)
     with _installed():
         from hydrobit.storage import postgres
     return postgres.PostgresStore(settings.database_url, postgres.limits(settings, unit_s_max=0))
