@@ -42,6 +42,7 @@ from tests.upgrade import day  # noqa: E402
 
 DUMPS = ROOT / "tests" / "upgrade" / "dumps"
 START_S_MAX = 30
+WRITTEN_BY_MIGRATIONS = ("compatibility", "migration")
 
 
 def main() -> None:
@@ -119,7 +120,7 @@ def _copy_sqlite(source: Path, target: sqlite3.Connection) -> None:
     for (table,) in target.execute(
         "select name from main.sqlite_schema where type = 'table' order by rootpage"
     ).fetchall():
-        if table == "migration":
+        if table in WRITTEN_BY_MIGRATIONS:
             continue
         columns = ", ".join(row[1] for row in target.execute(f"pragma main.table_info({table})"))
         target.execute(f"insert into main.{table} ({columns}) select {columns} from played.{table}")
@@ -132,9 +133,9 @@ def _copy_postgres(source: Path, url: str, schema: int) -> None:
         store.write(migrate, 0, migrations(POSTGRES)[:schema])
     with closing(sqlite3.connect(source)) as rows, psycopg.connect(url) as target, target.cursor() as cursor:
         cursor.execute("set session_replication_role = replica")
-        tables = rows.execute("select name from sqlite_schema where type = 'table' and name <> 'migration'").fetchall()
+        tables = rows.execute("select name from sqlite_schema where type = 'table'").fetchall()
         for (table,) in tables:
-            if table == "worker" and schema < 5:
+            if table in WRITTEN_BY_MIGRATIONS or (table == "worker" and schema < 5):
                 continue
             columns = [row[1] for row in rows.execute(f"pragma table_info({table})")]
             with cursor.copy(f"copy {table} ({', '.join(columns)}) from stdin") as copy:
