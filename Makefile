@@ -22,7 +22,7 @@ run: .venv/ready ## serve on http://127.0.0.1:8080 with a demo morning in ./data
 
 test: .venv/ready ## run every test, in as many processes as there are cores
 	@scripts/install_tool.sh $(TEST_TOOLS)
-	.venv/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+	.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-ha: .venv/ready-ha ## kill the leader of three Patroni nodes under load, RUNS times, and take the database away for 20 s
 	RUNS=$(RUNS) .venv/bin/python -m pytest tests/ha -v -s $(ARGS)

@@ -18,7 +18,7 @@ import psycopg
 from psycopg import pq
 
 from hydrobit.settings import Settings
-from hydrobit.storage import directory, stores, translation
+from hydrobit.storage import agreement, directory, stores, translation
 from hydrobit.storage.engine import Store
 from hydrobit.storage.queries import POSTGRES, SQLITE, Query
 from hydrobit.storage.sqlite import SqliteStore
@@ -95,16 +95,16 @@ def environment(data: Path) -> dict[str, str]:
     return {URL: url} if (url := url_of(data)) else {}
 
 
-def clean_environment(data: Path, **variables: str) -> dict[str, str]:
+def clean_environment(data: Path | None, **variables: str) -> dict[str, str]:
     """This process's variables without settings of ours, then those of the directory, then the given ones."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HYDROBIT_")}
-    return clean | environment(data) | variables
+    return clean | (environment(data) if data else {}) | variables
 
 
 def environment_of(*words: str | Path) -> dict[str, str]:
     """The variables of a command, by the data directory that it names."""
     places = [Path(value) for word, value in pairwise(words) if word == "--data"]
-    return clean_environment(places[0]) if places else clean_environment(Path())
+    return clean_environment(places[0] if places else None)
 
 
 @contextmanager
@@ -116,12 +116,9 @@ def opened(data: Path, **changes: Any) -> Iterator[Store]:
 
 def copy(source: Path, target: Path) -> Path:
     """The same store once more, in a new data directory; nobody uses the first one meanwhile."""
-    if url_of(source):
-        _RUN.urls[target] = server().add_database(url_of(source))
-        directory.prepare(target)
-    else:
-        _RUN.urls[target] = ""
-        shutil.copytree(source, target)
+    url = url_of(source)
+    _RUN.urls[target] = server().add_database(url) if url else ""
+    shutil.copytree(source, target)
     return target
 
 
@@ -130,8 +127,11 @@ def back_up(source: Path, target: Path) -> Path:
     if url := url_of(source):
         _RUN.urls[target] = server().restore(server().dump(url))
         directory.prepare(target)
+        if (keys := source / directory.SIGNING_KEY.parent).is_dir():
+            shutil.copytree(keys, target / keys.name)
         with opened(target) as restored:
             restored.write(directory.mark_backup)
+            restored.write(agreement.forget)
     else:
         _RUN.urls[target] = ""
         with opened(source) as store:

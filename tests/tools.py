@@ -5,6 +5,27 @@ from collections.abc import Callable
 
 import pytest
 
+LONG = (
+    "test_kill",
+    "test_ledger_machine",
+    "test_command_line",
+    "test_isolation",
+    "test_schemathesis",
+    "test_verify",
+    "test_copy",
+    "test_demo",
+    "test_photos",
+    "test_form_media",
+    "test_people",
+    "test_projects",
+    "test_how_to",
+    "test_erasure",
+    "test_backup_and_restore",
+    "test_database_away",
+    "test_proxy",
+    "test_health",
+)
+"""Files that take longest, longest first: begun early, so that at the end no process waits for another's last file."""
 MEASURED = "measured"
 MISSING = "needs a program that is not on this machine: "
 Measured = Callable[[str], None]
@@ -23,10 +44,12 @@ def alone_on(engine: str, why: str) -> pytest.MarkDecorator:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is about one engine alone is not there on the other."""
+    """What is about one engine alone is not there on the other; long files come first."""
     elsewhere = [item for item in items if _is_elsewhere(item)]
     items[:] = [item for item in items if item not in set(elsewhere)]
     config.hook.pytest_deselected(items=elsewhere)
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
 
 
 def _is_elsewhere(item: pytest.Item) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
@@ -14,7 +14,9 @@ from hydrobit.ledger.append import Appender
 from hydrobit.ledger.entry import Source
 from hydrobit.settings import Settings
 from hydrobit.storage.engine import Engine
-from hydrobit.storage.objects import Objects
+
+if TYPE_CHECKING:  # commands that keep no bytes need no client of a bucket
+    from hydrobit.storage.objects import Objects
 
 __all__ = [
     "ADMINS",
@@ -85,7 +87,7 @@ class Context:
     clock: Clock
     settings: Settings
     random: Callable[[int], bytes]
-    objects: Objects
+    objects: "Objects"
     long_reads: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held for one page of a read that has many, so that all such reads together keep one reader busy at most."""
 

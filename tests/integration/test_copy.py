@@ -19,7 +19,7 @@ from hydrobit.storage import copying, directory, stores
 from hydrobit.storage.copying import Copying
 from hydrobit.storage.migrate import migrate
 from hydrobit.storage.queries import POSTGRES, SQLITE
-from tests import books, engines
+from tests import books, buckets, engines
 from tests.callers import Caller, record_id
 from tests.commands import hydrobit, printed
 from tests.installations import Played, clone, contents, empty_tables, play
@@ -313,12 +313,12 @@ def test_a_target_that_differs_in_one_value_is_found(source: Installation, tmp_p
 
 
 def test_photos_go_to_where_a_url_says(source: Installation, played: dict[str, Played], tmp_path: Path) -> None:
-    """As into a bucket; here the URL is that of a folder."""
-    here, there, bucket = source(SQLITE), fresh(SQLITE, tmp_path / "target"), tmp_path / "bucket"
-    bucket.mkdir()
-    told = printed(*words(here, there), "--to-objects", f"file://{bucket}")
-    assert "3 photos and media" in told
-    with running(there, environment={"HYDROBIT_OBJECTS_URL": f"file://{bucket}"}) as server:
+    here, there, bucket = source(SQLITE), fresh(SQLITE, tmp_path / "target"), buckets.server().add_bucket()
+    variables = buckets.server().variables(bucket)
+    told = hydrobit(*words(here, there), "--to-objects", bucket, environment=variables | {"HYDROBIT_OBJECTS_URL": ""})
+    assert "3 photos and media" in told.stdout, told.stderr
+    assert len(buckets.server().held(bucket)) == 3
+    with running(there, environment=variables) as server:
         shown = httpx.get(f"{server.address}{played[SQLITE].photo_url}", trust_env=False)
         assert shown.content == played[SQLITE].photo
     assert not list((there / directory.OBJECTS).glob("*"))

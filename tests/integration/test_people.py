@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from hydrobit.demo import company as demo
+from tests import engines
 from tests.callers import SESSIONS, Caller, fresh_day, read_store, refusal
 from tests.clocks import DAWN, ManualClock, clocked
 from tests.commands import printed
@@ -137,15 +138,17 @@ def test_an_admin_cannot_take_their_own_rights(admin: Caller) -> None:
 
 
 def test_two_admins_who_disable_each_other_leave_one(tmp_path: Path) -> None:
-    """The second comes while the server still believes that he is an admin; the store decides."""
+    """The second comes while a server alone on its store still believes that he is an admin; the store decides."""
     ManualClock.at(tmp_path / "clock").set(DAWN)
     with clocked(tmp_path / "data", tmp_path / "clock") as server, Caller(server) as first:
         add(first, "user_second", "admin")
         with Caller(server, "user_second") as second:
             assert second.get(USERS).status_code == 200
             assert disable(first, "user_second").status_code == 200
+            # Where other nodes may have changed rights, they are asked for with each call.
+            expected = (409, "last_admin") if engines.is_sqlite(server.data) else (403, "no_company")
             for answer in (disable(second, demo.ADMIN), change(second, demo.ADMIN, role="viewer")):
-                refusal(answer, 409, "last_admin")
+                refusal(answer, *expected)
         assert listed(first)[demo.ADMIN]["role"] == "admin"
 
 

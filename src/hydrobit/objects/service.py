@@ -2,16 +2,12 @@
 
 from hashlib import sha256
 
-import structlog
-
 from hydrobit.errors import StoreError
 from hydrobit.ledger import store as ledger
 from hydrobit.objects import store
 from hydrobit.objects.store import StoredObject
 from hydrobit.operation import Context
 from hydrobit.storage.engine import Transaction
-
-log = structlog.get_logger("hydrobit")
 
 NONCE_BYTES = 8
 
@@ -55,6 +51,8 @@ async def sweep(context: Context) -> int:
 
     What cannot be deleted is told to the log and tried again the next time; the others do not wait for it.
     """
+    import structlog  # commands that sweep nothing start without it
+
     now, swept = context.clock.now(), 0
     before = now - context.settings.object_grace_s * 1000
     for company in await context.engine.read(ledger.companies):
@@ -62,7 +60,7 @@ async def sweep(context: Context) -> int:
             try:
                 await context.objects.delete(place)
             except StoreError as e:
-                log.error("object not deleted", place=place, error=str(e))
+                structlog.get_logger("hydrobit").error("object not deleted", place=place, error=str(e))
                 continue
             await context.engine.write(store.forget, company, place)
             swept += 1
