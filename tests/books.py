@@ -1,11 +1,10 @@
 """The ledger as it stands in the store, read past our own code, and `hydrobit verify` as an operator calls it."""
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from tests import engines
+from tests import engines, forks
 
 COMMAND_S_MAX = 60
 MILLION = 1_000_000
@@ -55,14 +54,7 @@ def held_events(data: Path, session_id: str) -> dict[str, str]:
 
 def command(data: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     """Runs one `hydrobit` command on a data directory to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "hydrobit", *words, "--data", str(data)],
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_S_MAX,
-        env=engines.clean_environment(data),
-        check=False,
-    )
+    return forks.run("hydrobit", [*words, "--data", str(data)], engines.clean_environment(data), COMMAND_S_MAX)
 
 
 def verify(data: Path) -> str:

@@ -7,7 +7,6 @@ import asyncio
 import mmap
 import os
 import struct
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,8 @@ from hydrobit.kit.instants import HOUR_MS, read_instant, write_instant
 from hydrobit.settings import Settings, load
 from hydrobit.storage import directory, stores
 from tests import engines
-from tests.servers import RunningServer
+from tests.forks import Forked
+from tests.servers import Process, RunningServer
 
 DAWN = "2025-10-19T14:00:00.000Z"
 TOKEN_S = 10 * 365 * 86_400
@@ -61,7 +61,7 @@ class ManualClock:
 class ClockedServer(RunningServer):
     """A running server that tells the time by `clock`."""
 
-    def __init__(self, data: Path, process: "subprocess.Popen[str]", address: str, clock: ManualClock) -> None:
+    def __init__(self, data: Path, process: Process, address: str, clock: ManualClock) -> None:
         super().__init__(data, process, address)
         self.clock = clock
 
@@ -74,12 +74,8 @@ class ClockedServer(RunningServer):
 @contextmanager
 def clocked(data: Path, clock_file: Path) -> Iterator[ClockedServer]:
     """A server on a data directory, ended at the end of the block."""
-    command = [sys.executable, "-m", "tests.clocks", str(data), str(clock_file)]
-    variables = engines.clean_environment(data)
-    root = Path(__file__).parent.parent
     clock = ManualClock.at(clock_file)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root, env=variables) as process:
-        assert process.stdout is not None
+    with Forked("tests.clocks", [str(data), str(clock_file)], engines.clean_environment(data)) as process:
         address = process.stdout.readline().strip()
         assert address, "the server did not start; it said why above"
         server = ClockedServer(data, process, address, clock)

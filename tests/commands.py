@@ -1,25 +1,18 @@
 """The command `hydrobit` as an operator runs it: a process with the settings of its data directory alone."""
 
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests import engines
+from tests import engines, forks
 
 COMMAND_S_MAX = 60
 
 
 def hydrobit(*words: str | Path, environment: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
     """One command, run to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "hydrobit", *map(str, words)],
-        capture_output=True,
-        text=True,
-        env=engines.environment_of(*words) | dict(environment or {}),
-        timeout=COMMAND_S_MAX,
-        check=False,
-    )
+    variables = engines.environment_of(*words) | dict(environment or {})
+    return forks.run("hydrobit", [*map(str, words)], variables, COMMAND_S_MAX)
 
 
 def printed(*words: str | Path) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import engines
+from tests import engines, forks
 from tests.tools import measured as measured
 from tests.tools import pytest_collection_modifyitems as pytest_collection_modifyitems
 from tests.tools import pytest_terminal_summary as pytest_terminal_summary
@@ -21,6 +21,7 @@ def postgres_ends_with_the_run() -> Iterator[None]:
     """The PostgreSQL of the run is started by the first test that needs it, and ended here whatever happens."""
     with engines.stopped_at_the_end():
         yield
+    forks.end_source()
 
 
 @pytest.fixture(scope="module", params=engines.ENGINES)

@@ -9,11 +9,11 @@ import pwd
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -22,8 +22,9 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from tests.dying import end_with_parent
+
 START_S_MAX = 30
-PR_SET_PDEATHSIG = 1
 STANDBY = "standby"
 """The name by which a standby confirms what its primary has written."""
 STANDBY_OPTIONS = ("wal_retrieve_retry_interval=100ms",)
@@ -226,7 +227,7 @@ def _serve(folder: Path, binaries: Path, options: tuple[str, ...]) -> "subproces
             stderr=log,
             env=environment(),
             start_new_session=True,
-            preexec_fn=end_with_parent,
+            preexec_fn=partial(end_with_parent, signal.SIGQUIT),
             **owner_of(folder),
         )
     return process
@@ -312,8 +313,3 @@ def _signal(pids: list[int], number: signal.Signals) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
-
-
-def end_with_parent(number: signal.Signals = signal.SIGQUIT) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import httpx
 
@@ -16,15 +16,17 @@ from hydrobit.kit.clock import SystemClock
 from hydrobit.settings import Settings
 from hydrobit.storage import directory
 from tests import buckets, engines
+from tests.forks import Forked
 
 STOP_S_MAX = 20
 PRODUCTION = "/api/control/production"
+Process = Union["subprocess.Popen[str]", Forked]
 
 
 class RunningServer:
     """One server process on one data directory."""
 
-    def __init__(self, data: Path, process: "subprocess.Popen[str]", address: str) -> None:
+    def __init__(self, data: Path, process: Process, address: str) -> None:
         self.data, self.process, self.address = data, process, address
         self._key = SigningKey.load_or_create(data / directory.SIGNING_KEY)
 
@@ -54,15 +56,19 @@ def start(
     data: Path, *flags: str, environment: Mapping[str, str] | None = None, prefix: tuple[str, ...] = (), port: int = 0
 ) -> RunningServer:
     """Starts a server with the demo company and waits for the address it prints. `prefix` may be `strace ...`."""
-    words = ("-m", "hydrobit", "serve", "--demo", "--port", str(port), "--data", str(data))
-    command = [*prefix, sys.executable, *words, *flags]
+    words = ("serve", "--demo", "--port", str(port), "--data", str(data), *flags)
     variables = engines.clean_environment(data, **(buckets.environment(data) | dict(environment or {})))
     with open(data.parent / f"{data.name}.log", "a") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables)
+        process: Process
+        if prefix:
+            command = [*prefix, sys.executable, "-m", "hydrobit", *words]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables)
+        else:
+            process = Forked("hydrobit", words, variables, log.fileno())
     assert process.stdout is not None
     address = process.stdout.readline().strip()
     if not address:
-        process.communicate(timeout=STOP_S_MAX)
+        process.wait(STOP_S_MAX)
         raise AssertionError(f"the server did not start: {(data.parent / f'{data.name}.log').read_text()}")
     return RunningServer(data, process, address)
 

@@ -23,6 +23,7 @@ import httpx
 import psycopg
 
 from tests import postgres
+from tests.dying import end_with_parent
 
 MACHINES = 3
 DATABASE = "store"
@@ -58,7 +59,7 @@ class Machine:
                 stderr=log,
                 env=postgres.environment(),
                 start_new_session=True,
-                preexec_fn=partial(postgres.end_with_parent, signal.SIGTERM),
+                preexec_fn=partial(end_with_parent, signal.SIGTERM),
             )
 
     def lose_power(self) -> None:
@@ -217,7 +218,7 @@ def etcd(folder: Path) -> Iterator[int]:
         stderr=subprocess.DEVNULL,
         env={"PATH": os.environ["PATH"]},
         start_new_session=True,
-        preexec_fn=postgres.end_with_parent,
+        preexec_fn=partial(end_with_parent, signal.SIGQUIT),
     )
     try:
         yield port

@@ -5,7 +5,6 @@ import json
 import os
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,7 +14,7 @@ import pytest
 
 from hydrobit.storage import directory
 from hydrobit.storage.queries import SQLITE
-from tests import engines
+from tests import books
 from tests.callers import BULK, RECORDS, Caller
 from tests.servers import RunningServer, event, running
 from tests.sockets import Broken, Connection, request
@@ -36,10 +35,7 @@ def phone(server: RunningServer) -> Iterator[Connection]:
 
 
 def command(server: RunningServer, *words: str) -> "subprocess.CompletedProcess[str]":
-    line = [sys.executable, "-m", "hydrobit", *words, "--data", str(server.data)]
-    return subprocess.run(
-        line, capture_output=True, text=True, env=engines.clean_environment(server.data), timeout=60, check=False
-    )
+    return books.command(server.data, *words)
 
 
 # Texts.

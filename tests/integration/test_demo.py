@@ -20,7 +20,7 @@ from hydrobit.demo.api import record_body
 from hydrobit.demo.plan import dawn, plan
 from hydrobit.kit.clock import SystemClock
 from hydrobit.kit.instants import read_instant, write_instant
-from tests import engines
+from tests import engines, forks
 from tests.servers import PRODUCTION, STOP_S_MAX, opening, running
 from tests.tools import needs
 
@@ -100,13 +100,15 @@ def demo(data: Path, *flags: str) -> Iterator[Demo]:
 
 def failing(data: Path, *flags: str) -> "subprocess.CompletedProcess[str]":
     """A demo that ends by itself."""
-    return subprocess.run(
-        _command(data, *flags), capture_output=True, text=True, env=_environment(data), timeout=60, check=False
-    )
+    return forks.run("hydrobit", _words(data, *flags), _environment(data), 60)
 
 
 def _command(data: Path, *flags: str) -> list[str]:
-    return [sys.executable, "-m", "hydrobit", "demo", "--data", str(data), *(flags or ("--port", "0"))]
+    return [sys.executable, "-m", "hydrobit", *_words(data, *flags)]
+
+
+def _words(data: Path, *flags: str) -> list[str]:
+    return ["demo", "--data", str(data), *(flags or ("--port", "0"))]
 
 
 def _environment(data: Path) -> dict[str, str]:
