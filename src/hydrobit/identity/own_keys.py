@@ -16,10 +16,11 @@ from hydrobit.audit.service import Author
 from hydrobit.errors import SettingError
 from hydrobit.identity import store
 from hydrobit.identity.keys import Trusted, VerifyingKey, read_key_set
-from hydrobit.identity.signing import ALGORITHM, SigningKey, sync_folder
+from hydrobit.identity.signing import ALGORITHM, SigningKey
 from hydrobit.identity.store import PublicKey
 from hydrobit.kit.instants import LATEST
 from hydrobit.ledger import store as ledger
+from hydrobit.storage import files
 from hydrobit.storage.engine import Engine, Store, Transaction
 
 NEXT = "signing.next.pem"
@@ -108,7 +109,7 @@ def rotate(opened: Store, path: Path, now: int, random: Callable[[int], bytes]) 
     key = SigningKey.load_or_create(draft)
     opened.write(_add, key, now, random)
     os.replace(draft, path)
-    sync_folder(path.parent)
+    files.sync(path.parent)
     return key
 
 

@@ -23,7 +23,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from hydrobit.errors import SettingError, StoreError
 from hydrobit.settings import Settings
-from hydrobit.storage.once import write_once
+from hydrobit.storage import files
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -288,7 +288,7 @@ def _has_no_credentials(error: Exception) -> bool:
 def load_or_create_key(path: Path) -> bytes:
     """The secret of the links, made for its owner alone when there is none. Several processes get the same one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key = write_once(path, secrets.token_bytes(KEY_BYTES))
+    key = files.write_once(path, secrets.token_bytes(KEY_BYTES))
     if len(key) != KEY_BYTES:
         raise SettingError(f"the key of the links {path} must have {KEY_BYTES} bytes; remove it, and a new one is made")
     return key
@@ -298,8 +298,4 @@ def _sync(folder: Path, place: str) -> None:
     """Makes the file and the names that lead to it durable."""
     file = folder / place
     for path in (file, *(parent for parent in file.parents if parent.is_relative_to(folder))):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        files.sync(path)
