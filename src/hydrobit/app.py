@@ -34,7 +34,6 @@ from hydrobit.settings import Settings
 from hydrobit.storage import agreement, directory, stores
 from hydrobit.storage.engine import Transaction
 from hydrobit.storage.objects import PATH as OBJECTS_PATH
-from hydrobit.storage.objects import limits as object_limits
 from hydrobit.storage.objects import open_objects
 from hydrobit.transport.clock import JobClock
 from hydrobit.transport.dispatch import Dispatcher
@@ -117,15 +116,7 @@ async def serve(
             length_max=settings.token_cache_length_max,
         )
 
-        objects = open_objects(
-            settings.objects_url,
-            settings.data / directory.OBJECTS,
-            directory.links_key(settings),
-            settings.public_url,
-            settings.object_link_s,
-            limits=object_limits(settings),
-            is_alone=not settings.database_url,
-        )
+        objects = open_objects(settings)
         stack.callback(objects.stop)
         await objects.check()
 

@@ -28,6 +28,7 @@ from hydrobit.identity.verify import Verifier
 from hydrobit.objects import service as objects
 from hydrobit.objects.sounds import SOUND_BYTES_MAX
 from hydrobit.operation import Source
+from hydrobit.settings import Settings
 from hydrobit.storage import directory
 from hydrobit.storage.objects import open_objects
 from hydrobit.transport.dispatch import Dispatcher
@@ -294,7 +295,7 @@ async def test_only_one_medium_of_a_record_is_in_memory_decoded(tmp_path: Path) 
     texts = [memoryview(json.dumps(data_url(sound, "audio/ogg")).encode()) for sound in sounds]
     values = [("voice", [Medium("audio", text, "form_values.voice") for text in texts])]
     async with running(tmp_path / "data", MovedClock()) as house:
-        on_disk = open_objects("", tmp_path / "objects", tmp_path / "links.key", "", 60)
+        on_disk = open_objects(Settings(tmp_path))
         context = replace(house.context, objects=on_disk)
         tracemalloc.start()
         try:

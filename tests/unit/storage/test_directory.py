@@ -14,6 +14,7 @@ from hydrobit.errors import StoreError, StoreInUse
 from hydrobit.ledger import store as ledger
 from hydrobit.objects import service as objects
 from hydrobit.operation import Context
+from hydrobit.settings import Settings
 from hydrobit.storage import directory
 from hydrobit.storage.objects import open_objects
 from hydrobit.storage.queries import SQLITE
@@ -131,8 +132,7 @@ def test_a_backup_holds_the_keys_only_when_asked(data: Path, tmp_path: Path) -> 
 @contextmanager
 def in_a_folder(house: embedded.House) -> Iterator[Context]:
     """What units of objects are given, over the house's own folder."""
-    folder, key = house.data / directory.OBJECTS, house.data / directory.LINKS_KEY
-    kept = open_objects("", folder, key, "", 3_600)
+    kept = open_objects(Settings(house.data))
     try:
         yield replace(house.context, objects=kept)
     finally:
@@ -144,7 +144,7 @@ def test_what_a_killed_server_left_half_written_is_gone_at_the_next_start(tmp_pa
     folder.mkdir(parents=True)
     (folder / "abcdef-00#1").write_bytes(b"half of it")
     (folder / "abcdef-00").write_bytes(b"whole")
-    open_objects("", tmp_path / "objects", tmp_path / "keys" / "links.key", "", 3_600).stop()
+    open_objects(Settings(tmp_path)).stop()
     assert [path.name for path in folder.iterdir()] == ["abcdef-00"]
 
 
