@@ -37,6 +37,7 @@ from tests import buckets
 from tests.buckets import store_engine as store_engine
 from tests.callers import FORM_RECORD, Caller, Json, read_store, refusal
 from tests.embedded import ADMIN, House, MovedClock, running
+from tests.fixed_keys import key_alone
 from tests.gaps import watched
 from tests.integration.test_photos import BAD, GAP_MS_MAX, TRIES, data_url, padded, picture
 from tests.servers import RunningServer
@@ -313,7 +314,7 @@ def dispatcher(house: House) -> Dispatcher:
     settings = house.context.settings
     key = SigningKey.load_or_create(house.data / directory.SIGNING_KEY)
     keys = KeyCheck(house.engine, facts_age_s_max=5, length_max=10)
-    identity = Identity(house.engine, Verifier(settings, key, None), keys, facts_age_s_max=5, length_max=10)
+    identity = Identity(house.engine, Verifier(settings, key_alone(key)), keys, facts_age_s_max=5, length_max=10)
     return Dispatcher(house.context, identity, Metrics())
 
 

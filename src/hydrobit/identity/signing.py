@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from jwt.algorithms import ECAlgorithm
 
 from hydrobit.errors import SettingError
-from hydrobit.identity.keys import VerifyingKey
 from hydrobit.storage.files import write_once
 
 ALGORITHM = "ES256"
@@ -58,18 +57,9 @@ class SigningKey:
         headers = {"kid": self.kid, "typ": USER_TOKEN_TYPE}
         return jwt.encode(claims, self._private, algorithm=ALGORITHM, headers=headers)
 
-    def public_jwks(self) -> dict[str, list[dict[str, str]]]:
-        """The JSON Web Key Set that `/.well-known/jwks.json` shows: the public half alone."""
-        jwk = _public_jwk(self._private)
-        return {"keys": [{**jwk, "kid": self.kid, "use": "sig", "alg": ALGORITHM}]}
-
-    def public_text(self) -> str:
-        """The public half as one JSON Web Key."""
-        return msgspec.json.encode(self.public_jwks()["keys"][0]).decode()
-
-    def verifying_key(self) -> VerifyingKey:
-        """The public half, for ES256 alone."""
-        return VerifyingKey(self._private.public_key(), frozenset({ALGORITHM}))
+    def public_jwk(self) -> dict[str, str]:
+        """The public half as a JSON Web Key, as `/.well-known/jwks.json` shows it."""
+        return {**_public_jwk(self._private), "kid": self.kid, "use": "sig", "alg": ALGORITHM}
 
 
 def thumbprint(jwk: Mapping[str, str]) -> str:

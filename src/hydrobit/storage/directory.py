@@ -21,10 +21,6 @@ OBJECTS = "objects"
 LOCK = "server.lock"
 
 OBJECTS_PAGE = 1_000
-MOVED = (
-    "the store was moved elsewhere by `hydrobit copy`: start on the copy, or open this one again by "
-    "`hydrobit copy --give-up --from ...`"
-)
 NamedObjects = Callable[[Transaction, tuple[int, str], int], list[tuple[int, str]]]
 """A page of the named objects after one of them, as (company, place)."""
 
@@ -110,7 +106,7 @@ def bring_up(tx: Transaction, now: int, on_backup: Callable[[Transaction, int], 
             "a copy into this store is not finished; repeat the same `hydrobit copy`, it goes on where it stopped"
         )
     if moved_by is not None and on_backup is not None:
-        raise StoreMoved(MOVED)
+        raise StoreMoved
     if is_backup and on_backup is not None:
         on_backup(tx, now)
         tx.run(_MARK_STORE)
