@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from hydrobit.records.batch import RecordBatch
 from hydrobit.settings import Settings
 from hydrobit.storage import directory, stores
 from hydrobit.storage.engine import Engine
-from hydrobit.storage.objects import Limits, open_objects
+from hydrobit.storage.objects import open_objects
 from hydrobit.wire import envelope
 from tests import buckets, engines
 
@@ -78,9 +78,7 @@ class House:
             queue_length_max=settings.queue_length_max,
             batch_rows_max=settings.batch_rows_max,
         )
-        limits = Limits(settings.objects_away_s_max, settings.objects_plain_http)
-        where, key = buckets.url_of(data) or "memory://", data / "links.key"
-        self.objects = open_objects(where, data, key, "", settings.object_link_s, limits=limits)
+        self.objects = open_objects(replace(settings, objects_url=buckets.url_of(data) or "memory://"))
         self.context = Context(engine, self.appender, clock, settings, os.urandom, self.objects)
 
     async def call(

@@ -16,9 +16,8 @@ import structlog
 from hydrobit import catalog
 from hydrobit.company_keys.check import KeyCheck
 from hydrobit.errors import Refused, StoreError
-from hydrobit.identity import own_keys as signing
+from hydrobit.identity import own_keys
 from hydrobit.identity import store as identity_store
-from hydrobit.identity.own_keys import StoreKeys, key_set
 from hydrobit.identity.service import Identity
 from hydrobit.identity.verify import Verifier
 from hydrobit.job import Job
@@ -34,7 +33,6 @@ from hydrobit.settings import Settings
 from hydrobit.storage import agreement, directory, stores
 from hydrobit.storage.engine import Transaction
 from hydrobit.storage.objects import PATH as OBJECTS_PATH
-from hydrobit.storage.objects import limits as object_limits
 from hydrobit.storage.objects import open_objects
 from hydrobit.transport.clock import JobClock
 from hydrobit.transport.dispatch import Dispatcher
@@ -58,8 +56,8 @@ GC_YOUNG_OBJECTS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What one of several processes has from the one that started it: the shared socket, the folder of all numbers, and
-    its own number from 0 on.
+    """What one of several processes has from the one that started it: a socket that listens, the folder with the
+    numbers of all, and its own number from 0 on.
     """
 
     listening: socket.socket
@@ -105,27 +103,19 @@ async def serve(
         appender.start()
         stack.push_async_callback(appender.stop)
 
-        own_keys = StoreKeys(engine) if settings.local_tokens else None
+        own = own_keys.StoreKeys(engine) if settings.local_tokens else None
         remote = await _remote_keys(settings, stack)
         keys = KeyCheck(engine, facts_age_s_max=settings.facts_age_s_max, length_max=settings.token_cache_length_max)
         stack.push_async_callback(keys.write_uses)
         identity = Identity(
             engine,
-            Verifier(settings, own_keys, remote),
+            Verifier(settings, own, remote),
             keys,
             facts_age_s_max=settings.facts_age_s_max,
             length_max=settings.token_cache_length_max,
         )
 
-        objects = open_objects(
-            settings.objects_url,
-            settings.data / directory.OBJECTS,
-            directory.links_key(settings),
-            settings.public_url,
-            settings.object_link_s,
-            limits=object_limits(settings),
-            is_alone=not settings.database_url,
-        )
+        objects = open_objects(settings)
         stack.callback(objects.stop)
         await objects.check()
 
@@ -160,11 +150,8 @@ def bring_up(
 
     `on_backup` is what a server does before a restored backup becomes its store.
     """
-    store = stores.open_store(_patient(settings))
-    try:
+    with closing(stores.open_store(_patient(settings))) as store:
         applied = store.write(directory.bring_up, clock.now(), on_backup)
-    finally:
-        store.close()
     return [migration.name for migration in applied]
 
 
@@ -176,7 +163,7 @@ def agree(settings: Settings, clock: Clock) -> None:
     is_alone = not settings.database_url
     with closing(stores.open_store(_patient(settings))) as store:
         if settings.local_tokens:
-            signing.settle(store, directory.signing_key(settings), clock.now(), is_alone=is_alone)
+            own_keys.settle(store, directory.signing_key(settings), clock.now(), is_alone=is_alone)
         if not is_alone:
             agreement.settle(store, settings)
 
@@ -244,7 +231,7 @@ def _http_server(
 
     async def shown_keys() -> bytes:
         keys = await context.engine.look_up(identity_store.signing_keys) if settings.local_tokens else []
-        return key_set(keys)
+        return own_keys.key_set(keys)
 
     @cache
     def described() -> dict[str, Any]:

@@ -46,7 +46,14 @@ class StoreInUse(StoreError):
 
 
 class StoreMoved(StoreError):
-    """The store is the source or the target of a copy, and not in use as it is; the text says where to go on."""
+    """The store was moved elsewhere, or a copy into it is not whole; the text says where to go on."""
+
+    def __init__(
+        self,
+        text: str = "the store was moved elsewhere by `hydrobit copy`: start on the copy, or open this one again by "
+        "`hydrobit copy --give-up --from ...`",
+    ) -> None:
+        super().__init__(text)
 
 
 class StoreTooNew(StoreError):

@@ -1,4 +1,4 @@
-"""Every setting that a deployment or its page names is one; one that is misspelt would stop the start."""
+"""Every setting that a deployment or a page names is one; one that is misspelt would stop the start."""
 
 import re
 from dataclasses import fields
@@ -12,7 +12,8 @@ from tests.deploy.files import DEPLOY, ROOT
 KNOWN = {PREFIX + field.name.upper() for field in fields(Settings)}
 FILES = [
     *(file for file in sorted(DEPLOY.rglob("*")) if file.is_file() and "secrets" not in file.parts),
-    *(ROOT / "docs" / "how-to" / name for name in ("deploy.md", "backup-and-restore.md")),
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 
 

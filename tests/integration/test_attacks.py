@@ -14,8 +14,8 @@ import pytest
 
 from hydrobit.storage import directory
 from hydrobit.storage.queries import SQLITE
-from tests import books
 from tests.callers import BULK, RECORDS, Caller
+from tests.commands import hydrobit
 from tests.servers import RunningServer, event, running
 from tests.sockets import Broken, Connection, request
 from tests.tools import alone_on
@@ -35,7 +35,7 @@ def phone(server: RunningServer) -> Iterator[Connection]:
 
 
 def command(server: RunningServer, *words: str) -> "subprocess.CompletedProcess[str]":
-    return books.command(server.data, *words)
+    return hydrobit(*words, "--data", server.data)
 
 
 # Texts.

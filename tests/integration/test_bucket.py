@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -9,8 +10,8 @@ import pytest
 
 from hydrobit.errors import SettingError, StoreError
 from hydrobit.objects import service as objects
-from hydrobit.settings import load
-from hydrobit.storage.objects import Limits, open_objects
+from hydrobit.settings import Settings, load
+from hydrobit.storage.objects import open_objects
 from hydrobit.storage.queries import SQLITE
 from tests import buckets, engines
 from tests.callers import Caller, person, refusal
@@ -27,6 +28,11 @@ def store_engine() -> Iterator[str]:
     """Where objects are kept does not depend on the engine; test_photos and test_form_media are about both."""
     with engines.chosen(SQLITE), buckets.chosen():
         yield SQLITE
+
+
+def in_a_bucket(folder: Path) -> Settings:
+    """Of somebody with little patience."""
+    return Settings(folder, objects_url=buckets.url_of(folder), objects_away_s_max=1)
 
 
 def log_of(data: Path) -> str:
@@ -88,7 +94,7 @@ async def test_wrong_credentials_are_told_from_each_other_and_never_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, code: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    kept = open_objects(buckets.url_of(tmp_path / "data"), tmp_path, tmp_path / "key", "", 60, limits=Limits(1, False))
+    kept = open_objects(in_a_bucket(tmp_path))
     with pytest.raises(SettingError, match=code) as told:
         await kept.check()
     with pytest.raises(StoreError, match=f"answered {code}") as also:
@@ -103,7 +109,7 @@ async def test_a_bucket_that_cannot_be_reached_at_the_start_does_not_keep_a_serv
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    kept = open_objects(buckets.url_of(tmp_path / "data"), tmp_path, tmp_path / "key", "", 60, limits=Limits(1, False))
+    kept = open_objects(in_a_bucket(tmp_path))
     await kept.check()
     with pytest.raises(StoreError, match="cannot be reached"):
         await kept.put("1/ab/abc", b"content")
@@ -125,7 +131,7 @@ async def test_what_nobody_names_is_swept_from_the_bucket_and_nothing_is_ever_th
 
 
 async def test_what_is_named_and_not_there_is_not_found(tmp_path: Path) -> None:
-    kept = open_objects(buckets.url_of(tmp_path / "data"), tmp_path, tmp_path / "key", "", 60, limits=Limits(1, False))
+    kept = open_objects(in_a_bucket(tmp_path))
     assert await kept.open("1/ab/gone") is None
     await kept.delete("1/ab/gone")
     kept.stop()
@@ -136,8 +142,8 @@ def test_an_endpoint_without_tls_is_for_this_machine_or_a_network_of_ones_own(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://minio.ranch.example:9000")
     with pytest.raises(SettingError, match="HYDROBIT_OBJECTS_PLAIN_HTTP"):
-        open_objects("s3://photos", tmp_path, tmp_path / "key", "", 60, limits=Limits(1, False))
-    open_objects("s3://photos", tmp_path, tmp_path / "key", "", 60, limits=Limits(1, True)).stop()
+        open_objects(in_a_bucket(tmp_path))
+    open_objects(replace(in_a_bucket(tmp_path), objects_plain_http=True)).stop()
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from hydrobit.transport.metrics import Metrics
 from tests import engines
 from tests.callers import Caller, read_store, refusal
 from tests.embedded import House, MovedClock, running
+from tests.fixed_keys import key_alone
 from tests.servers import RunningServer
 from tests.servers import running as serving
 
@@ -81,7 +82,7 @@ class Gate:
         self.signing = SigningKey.load_or_create(house.data / directory.SIGNING_KEY)
         settings = house.context.settings
         identity = Identity(
-            house.engine, Verifier(settings, self.signing), self.check, facts_age_s_max=5, length_max=100
+            house.engine, Verifier(settings, key_alone(self.signing)), self.check, facts_age_s_max=5, length_max=100
         )
         rows = (FOR_KEYS, FOR_USERS)
         routes = Routes(endpoints(rows, Dispatcher(house.context, identity, Metrics()), settings))

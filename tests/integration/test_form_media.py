@@ -28,6 +28,7 @@ from hydrobit.identity.verify import Verifier
 from hydrobit.objects import service as objects
 from hydrobit.objects.sounds import SOUND_BYTES_MAX
 from hydrobit.operation import Source
+from hydrobit.settings import Settings
 from hydrobit.storage import directory
 from hydrobit.storage.objects import open_objects
 from hydrobit.transport.dispatch import Dispatcher
@@ -36,6 +37,7 @@ from tests import buckets
 from tests.buckets import store_engine as store_engine
 from tests.callers import FORM_RECORD, Caller, Json, read_store, refusal
 from tests.embedded import ADMIN, House, MovedClock, running
+from tests.fixed_keys import key_alone
 from tests.gaps import watched
 from tests.integration.test_photos import BAD, GAP_MS_MAX, TRIES, data_url, padded, picture
 from tests.servers import RunningServer
@@ -294,7 +296,7 @@ async def test_only_one_medium_of_a_record_is_in_memory_decoded(tmp_path: Path) 
     texts = [memoryview(json.dumps(data_url(sound, "audio/ogg")).encode()) for sound in sounds]
     values = [("voice", [Medium("audio", text, "form_values.voice") for text in texts])]
     async with running(tmp_path / "data", MovedClock()) as house:
-        on_disk = open_objects("", tmp_path / "objects", tmp_path / "links.key", "", 60)
+        on_disk = open_objects(Settings(tmp_path))
         context = replace(house.context, objects=on_disk)
         tracemalloc.start()
         try:
@@ -312,7 +314,7 @@ def dispatcher(house: House) -> Dispatcher:
     settings = house.context.settings
     key = SigningKey.load_or_create(house.data / directory.SIGNING_KEY)
     keys = KeyCheck(house.engine, facts_age_s_max=5, length_max=10)
-    identity = Identity(house.engine, Verifier(settings, key, None), keys, facts_age_s_max=5, length_max=10)
+    identity = Identity(house.engine, Verifier(settings, key_alone(key)), keys, facts_age_s_max=5, length_max=10)
     return Dispatcher(house.context, identity, Metrics())
 
 

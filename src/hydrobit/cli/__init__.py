@@ -10,7 +10,6 @@ import cyclopts
 from hydrobit.errors import HydrobitError
 
 COMMANDS = {
-    "admin": ("signing-key", "token"),
     "copy": ("copy",),
     "explain": ("explain",),
     "forms": ("form", "task"),
@@ -19,6 +18,7 @@ COMMANDS = {
     "run": ("demo", "serve", "serve-process"),
     "sessions": ("session",),
     "store": ("backup", "held", "migrate", "openapi", "operations", "verify"),
+    "tokens": ("signing-key", "token"),
     "workers": ("template", "worker"),
 }
 """The modules of this package and the commands that importing them registers. One command starts in half the time."""

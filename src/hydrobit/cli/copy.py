@@ -128,8 +128,7 @@ def _carry(ours: Settings, theirs: Settings, source: Store, moving: "Copying", p
     import asyncio
 
     from hydrobit.objects.carrying import Place, carry
-    from hydrobit.storage import directory
-    from hydrobit.storage.objects import limits, open_unlinked
+    from hydrobit.storage.objects import open_unlinked
 
     if _kept_at(ours) == _kept_at(theirs):
         return "photos and media stay where they are"
@@ -143,11 +142,11 @@ def _carry(ours: Settings, theirs: Settings, source: Store, moving: "Copying", p
         progress.advance(task, objects)
 
     with ExitStack() as stack:
-        pair = [open_unlinked(side.objects_url, side.data / directory.OBJECTS, limits(side)) for side in (ours, theirs)]
-        for opened in pair:
-            stack.callback(opened.stop)
-        begin = moving.after(OBJECTS) or (0, "")
-        missing = asyncio.run(carry(source, pair[0], pair[1], (begin[0], begin[1]), done))
+        source_objects, target_objects = open_unlinked(ours), open_unlinked(theirs)
+        stack.callback(source_objects.stop)
+        stack.callback(target_objects.stop)
+        company, place = moving.after(OBJECTS) or (0, "")
+        missing = asyncio.run(carry(source, source_objects, target_objects, (company, place), done))
     for place in missing:
         print(f"hydrobit: {place} is named but not in {_kept_at(ours)}", file=sys.stderr)
     return f"{count - len(missing)} photos and media"

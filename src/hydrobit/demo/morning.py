@@ -49,7 +49,7 @@ async def _play_and_tell(chosen: Settings, listening: asyncio.Future[int]) -> No
     tell.say(f"Hydrobit {version('hydrobit')} serves {address} with its store in {chosen.data}. Ctrl-C stops it.")
     tell.say()
     now = SystemClock().now()
-    key = SigningKey.load_or_create(chosen.data / directory.SIGNING_KEY)
+    key = SigningKey.load_or_create(directory.signing_key(chosen))
     token = key.sign(ADMIN, now, TOKEN_S, chosen.issuer, chosen.audience)
     api = Api(address, token)
     try:

@@ -4,7 +4,6 @@ Binding the algorithms to the key, and not to what a token says of itself, is wh
 section 3.1): no text of ours is ever taken for an HMAC secret.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,8 +13,6 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
-from hydrobit.kit.instants import LATEST
 
 RSA_BITS_MIN, RSA_BITS_MAX = 2_048, 8_192
 KEY_SET_LENGTH_MAX = 100
@@ -62,19 +59,6 @@ class KeySource(Protocol):
 
     async def find(self, kid: str, now: int) -> Trusted | None:
         """The key of that id, None when the issuer has none. Raises Refused when the keys cannot be had at all."""
-
-
-class FixedKeys:
-    """Keys that stay the same while the process runs."""
-
-    withdrawals = 0
-
-    def __init__(self, keys: Mapping[str, VerifyingKey]) -> None:
-        self._keys = keys
-
-    async def find(self, kid: str, now: int) -> Trusted | None:
-        key = self._keys.get(kid)
-        return None if key is None else Trusted(key, LATEST)
 
 
 class _Jwk(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -16,10 +16,11 @@ from hydrobit.audit.service import Author
 from hydrobit.errors import SettingError
 from hydrobit.identity import store
 from hydrobit.identity.keys import Trusted, VerifyingKey, read_key_set
-from hydrobit.identity.signing import ALGORITHM, SigningKey, sync_folder
+from hydrobit.identity.signing import ALGORITHM, SigningKey
 from hydrobit.identity.store import PublicKey
 from hydrobit.kit.instants import LATEST
 from hydrobit.ledger import store as ledger
+from hydrobit.storage import files
 from hydrobit.storage.engine import Engine, Store, Transaction
 
 NEXT = "signing.next.pem"
@@ -97,7 +98,7 @@ def _settle(tx: Transaction, key: SigningKey, path: Path, now: int, is_alone: bo
         )
     for other in others:
         store.withdraw_signing_key(tx, other.kid, now)
-    store.add_signing_key(tx, key.kid, key.public_text(), now)
+    _add(tx, key, now)
 
 
 def rotate(opened: Store, path: Path, now: int, random: Callable[[int], bytes]) -> SigningKey:
@@ -106,16 +107,16 @@ def rotate(opened: Store, path: Path, now: int, random: Callable[[int], bytes]) 
     """
     draft = path.with_name(NEXT)
     key = SigningKey.load_or_create(draft)
-    opened.write(_add, key, now, random)
+    opened.write(_add_and_tell, key, now, random)
     os.replace(draft, path)
-    sync_folder(path.parent)
+    files.sync(path.parent)
     return key
 
 
-def _add(tx: Transaction, key: SigningKey, now: int, random: Callable[[int], bytes]) -> None:
+def _add_and_tell(tx: Transaction, key: SigningKey, now: int, random: Callable[[int], bytes]) -> None:
     store.lock_companies(tx)
     if store.signing_key(tx, key.kid) is None:
-        store.add_signing_key(tx, key.kid, key.public_text(), now)
+        _add(tx, key, now)
         _tell(tx, "signing-key.add", key.kid, now, random)
 
 
@@ -133,6 +134,10 @@ def withdraw(tx: Transaction, kid: str, signs_here: str | None, now: int, random
         raise SettingError(f"{kid} is the key that signs; make another one first with `hydrobit signing-key rotate`")
     store.withdraw_signing_key(tx, kid, now)
     _tell(tx, "signing-key.withdraw", kid, now, random)
+
+
+def _add(tx: Transaction, key: SigningKey, now: int) -> None:
+    store.add_signing_key(tx, key.kid, msgspec.json.encode(key.public_jwk()).decode(), now)
 
 
 def _tell(tx: Transaction, action: str, kid: str, now: int, random: Callable[[int], bytes]) -> None:

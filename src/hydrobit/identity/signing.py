@@ -1,7 +1,6 @@
 """The own issuer: one ES256 key in a file that only its owner can read, made at the first start."""
 
 import os
-import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from jwt.algorithms import ECAlgorithm
 
 from hydrobit.errors import SettingError
-from hydrobit.identity.keys import VerifyingKey
+from hydrobit.storage.files import write_once
 
 ALGORITHM = "ES256"
 USER_TOKEN_TYPE = "at+jwt"
@@ -44,7 +43,8 @@ class SigningKey:
         """
         try:
             if not path.exists():
-                _create(path)
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                write_once(path, _new_pem())
             private = _load(path)
         except OSError as e:
             raise SettingError(f"the signing key {path} cannot be read or made: {e.strerror or e}") from e
@@ -57,18 +57,9 @@ class SigningKey:
         headers = {"kid": self.kid, "typ": USER_TOKEN_TYPE}
         return jwt.encode(claims, self._private, algorithm=ALGORITHM, headers=headers)
 
-    def public_jwks(self) -> dict[str, list[dict[str, str]]]:
-        """The JSON Web Key Set that `/.well-known/jwks.json` shows: the public half alone."""
-        jwk = _public_jwk(self._private)
-        return {"keys": [{**jwk, "kid": self.kid, "use": "sig", "alg": ALGORITHM}]}
-
-    def public_text(self) -> str:
-        """The public half as one JSON Web Key."""
-        return msgspec.json.encode(self.public_jwks()["keys"][0]).decode()
-
-    def verifying_key(self) -> VerifyingKey:
-        """The public half, for ES256 alone."""
-        return VerifyingKey(self._private.public_key(), frozenset({ALGORITHM}))
+    def public_jwk(self) -> dict[str, str]:
+        """The public half as a JSON Web Key, as `/.well-known/jwks.json` shows it."""
+        return {**_public_jwk(self._private), "kid": self.kid, "use": "sig", "alg": ALGORITHM}
 
 
 def thumbprint(jwk: Mapping[str, str]) -> str:
@@ -82,36 +73,10 @@ def _public_jwk(private: EllipticCurvePrivateKey) -> dict[str, str]:
     return ECAlgorithm.to_jwk(private.public_key(), as_dict=True)
 
 
-def _create(path: Path) -> None:
-    """Make the key under a name of its own and link it into place, which succeeds for one process alone.
-
-    So nobody ever reads a half-written file, and who comes second keeps the key of who came first.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    pem = generate_private_key(SECP256R1()).private_bytes(
+def _new_pem() -> bytes:
+    return generate_private_key(SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make new names durable, so that no token outlives its key in a power failure."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _load(path: Path) -> EllipticCurvePrivateKey:

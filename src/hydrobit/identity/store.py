@@ -7,7 +7,6 @@ import msgspec
 from hydrobit.errors import StoreMoved
 from hydrobit.operation import Role
 from hydrobit.storage import queries
-from hydrobit.storage.directory import MOVED
 from hydrobit.storage.engine import Row, Transaction
 
 sql = queries.load("hydrobit.identity")
@@ -92,7 +91,7 @@ def lock_companies(tx: Transaction) -> None:
     """Until the transaction ends nobody else adds a company. Raises StoreMoved where nobody writes any more."""
     row = tx.one(sql.lock_companies)
     if row is not None and row[0] is not None:
-        raise StoreMoved(MOVED)
+        raise StoreMoved
 
 
 def is_empty(tx: Transaction) -> bool:

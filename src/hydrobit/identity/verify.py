@@ -16,8 +16,8 @@ from typing import Any
 
 from hydrobit.errors import Code, Refused, SettingError
 from hydrobit.identity.compact import Header, read_compact
-from hydrobit.identity.keys import FixedKeys, KeySource
-from hydrobit.identity.signing import ALGORITHM, USER_TOKEN_TYPE, SigningKey
+from hydrobit.identity.keys import KeySource
+from hydrobit.identity.signing import ALGORITHM, USER_TOKEN_TYPE
 from hydrobit.kit.instants import LATEST
 from hydrobit.kit.texts import exact
 from hydrobit.settings import Settings
@@ -53,9 +53,7 @@ class Verifier:
     The store of remembered tokens grows by good tokens alone; nobody without one can fill it.
     """
 
-    def __init__(
-        self, settings: Settings, own: SigningKey | KeySource | None = None, remote: KeySource | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, own: KeySource | None = None, remote: KeySource | None = None) -> None:
         self._leeway_ms = settings.clock_leeway_s * 1000
         self._length_max = settings.token_cache_length_max
         self._issuers = _issuers(settings, own, remote)
@@ -109,12 +107,11 @@ class Verifier:
             self._remembered.clear()
 
 
-def _issuers(settings: Settings, own: SigningKey | KeySource | None, remote: KeySource | None) -> dict[str, _Issuer]:
+def _issuers(settings: Settings, own: KeySource | None, remote: KeySource | None) -> dict[str, _Issuer]:
     issuers: dict[str, _Issuer] = {}
     if own is not None and settings.local_tokens:
-        keys = FixedKeys({own.kid: own.verifying_key()}) if isinstance(own, SigningKey) else own
         types, algorithms = frozenset({USER_TOKEN_TYPE}), frozenset({ALGORITHM})
-        issuers[settings.issuer] = _Issuer(settings.audience, "sub", types, algorithms, keys)
+        issuers[settings.issuer] = _Issuer(settings.audience, "sub", types, algorithms, own)
     if remote is not None and settings.oidc_issuer:
         if settings.oidc_issuer in issuers:
             raise SettingError(

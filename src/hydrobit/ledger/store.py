@@ -6,7 +6,6 @@ from hydrobit.errors import StoreError, StoreMoved
 from hydrobit.kit import canonical
 from hydrobit.ledger.entry import GENESIS, SYSTEM, Entry, Head, Kind, Source, entry_id
 from hydrobit.storage import queries
-from hydrobit.storage.directory import MOVED
 from hydrobit.storage.engine import Row, Transaction
 
 sql = queries.load("hydrobit.ledger")
@@ -24,7 +23,7 @@ def lock_head(tx: Transaction, company: int) -> Head:
     row = tx.one(sql.lock_head, company=company)
     if row is None:
         head(tx, company)
-        raise StoreMoved(MOVED)
+        raise StoreMoved
     return Head(*row)
 
 

@@ -13,8 +13,8 @@ from hydrobit.errors import SettingError
 from hydrobit.settings import Settings
 from hydrobit.storage import directory
 from hydrobit.storage.engine import Store, Transaction
+from hydrobit.storage.files import write_once
 from hydrobit.storage.objects import load_or_create_key
-from hydrobit.storage.once import write_once
 from hydrobit.storage.queries import Query
 
 MARK = "folder.mark"

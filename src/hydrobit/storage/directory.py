@@ -2,13 +2,13 @@
 
 import fcntl
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
 from hydrobit.errors import SettingError, StoreError, StoreInUse, StoreMoved
 from hydrobit.settings import Settings
+from hydrobit.storage import files
 from hydrobit.storage.engine import Transaction
 from hydrobit.storage.migrate import Migration, migrate
 from hydrobit.storage.queries import Query
@@ -21,10 +21,6 @@ OBJECTS = "objects"
 LOCK = "server.lock"
 
 OBJECTS_PAGE = 1_000
-MOVED = (
-    "the store was moved elsewhere by `hydrobit copy`: start on the copy, or open this one again by "
-    "`hydrobit copy --give-up --from ...`"
-)
 NamedObjects = Callable[[Transaction, tuple[int, str], int], list[tuple[int, str]]]
 """A page of the named objects after one of them, as (company, place)."""
 
@@ -63,11 +59,7 @@ def copy_keys(pairs: Sequence[tuple[Path, Path]]) -> None:
     """Brings keys to their other places; each of them is there whole or not at all."""
     for source, target in pairs:
         prepare(target.parent)
-        unfinished = target.with_name(f"{target.name}.part")
-        unfinished.unlink(missing_ok=True)
-        _copy(source, unfinished)
-        unfinished.rename(target)
-        sync_folder(target.parent)
+        files.write_once(target, source.read_bytes())
 
 
 def prepare(path: Path) -> Path:
@@ -114,7 +106,7 @@ def bring_up(tx: Transaction, now: int, on_backup: Callable[[Transaction, int], 
             "a copy into this store is not finished; repeat the same `hydrobit copy`, it goes on where it stopped"
         )
     if moved_by is not None and on_backup is not None:
-        raise StoreMoved(MOVED)
+        raise StoreMoved
     if is_backup and on_backup is not None:
         on_backup(tx, now)
         tx.run(_MARK_STORE)
@@ -153,11 +145,10 @@ def backup(
         (target / SIGNING_KEY.parent).mkdir(mode=0o700)
         for key in keys:
             if key.exists():
-                _copy(key, target / SIGNING_KEY.parent / key.name)
-        sync_folder(target / SIGNING_KEY.parent)
+                files.write_once(target / SIGNING_KEY.parent / key.name, key.read_bytes())
     unfinished.rename(target / DATABASE)
-    sync_folder(target)
-    sync_folder(target.absolute().parent)
+    files.sync(target)
+    files.sync(target.absolute().parent)
     return missing
 
 
@@ -175,7 +166,7 @@ def _take_objects(copy: SqliteStore, source: Path, target: Path, named: NamedObj
             folders.update(parent for parent in file.parents if parent.is_relative_to(target) and parent.exists())
         after = page[-1]
     for folder in folders:
-        sync_folder(folder)
+        files.sync(folder)
     return missing
 
 
@@ -187,24 +178,4 @@ def _take(source: Path, target: Path) -> None:
     except FileNotFoundError:
         raise
     except OSError:  # another disk, or one without such names
-        _copy(source, target)
-
-
-def _copy(source: Path, target: Path) -> None:
-    """The same bytes in a file of its owner alone, on the disk when it returns."""
-    with (
-        open(source, "rb") as bytes_of,
-        open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
-    ):
-        shutil.copyfileobj(bytes_of, file)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Makes the names in a folder durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        files.write_once(target, source.read_bytes())

@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
@@ -23,7 +22,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from hydrobit.errors import SettingError, StoreError
 from hydrobit.settings import Settings
-from hydrobit.storage.once import write_once
+from hydrobit.storage import directory, files
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -53,21 +52,6 @@ _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 _REMEDY = "look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL and the rights of the key"
 _REMEDIES = {NO_BUCKET: "make the bucket, or correct its name; Hydrobit makes none"}
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How a bucket is spoken to."""
-
-    away_s_max: int
-    """A request is tried again for so long."""
-    plain_http: bool
-    """Whether an endpoint may be reached without TLS over other machines' wires, too."""
-
-
-def limits(settings: Settings) -> Limits:
-    """What the settings allow."""
-    return Limits(settings.objects_away_s_max, settings.objects_plain_http)
 
 
 class Objects:
@@ -195,75 +179,63 @@ class Objects:
         return base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
 
 
-def open_objects(
-    url: str,
-    folder: Path,
-    key_file: Path,
-    public_url: str,
-    link_s: int,
-    *,
-    limits: Limits | None = None,
-    is_alone: bool = True,
-) -> Objects:
-    """The store at a URL (`s3://bucket/prefix`, `memory://`), in the folder where it is empty. Raises SettingError.
-
-    `is_alone`: no other process writes into the folder.
-    """
-    return _opened(url, folder, load_or_create_key(key_file), public_url, link_s, limits, is_alone)
+def open_objects(settings: Settings) -> Objects:
+    """The store that a server keeps them in: the bucket that is named, else the folder. Raises SettingError."""
+    return _opened(settings, load_or_create_key(directory.links_key(settings)), is_alone=not settings.database_url)
 
 
-def open_unlinked(url: str, folder: Path, limits: Limits) -> Objects:
-    """The same store for someone who gives out no links, and needs no key. Raises SettingError."""
-    return _opened(url, folder, b"", "", 0, limits, is_alone=True)
+def open_unlinked(settings: Settings) -> Objects:
+    """The same for someone who runs alone, gives out no links, and needs no key. Raises SettingError."""
+    return _opened(settings, b"", is_alone=True)
 
 
-def _opened(
-    url: str, folder: Path, key: bytes, public_url: str, link_s: int, limits: Limits | None, is_alone: bool
-) -> Objects:
-    if url:
+def _opened(settings: Settings, key: bytes, *, is_alone: bool) -> Objects:
+    """`is_alone`: no other process writes into the folder."""
+    if settings.objects_url:
         try:
-            return Objects(_bucket(url, limits), None, key, public_url, link_s)
+            return Objects(_bucket(settings), None, key, settings.public_url, settings.object_link_s)
         except (BaseError, ValueError) as e:
-            raise SettingError(f"HYDROBIT_OBJECTS_URL is {url!r}, which cannot be used: {e}") from e
+            raise SettingError(f"HYDROBIT_OBJECTS_URL is {settings.objects_url!r}, which cannot be used: {e}") from e
+    folder = settings.data / directory.OBJECTS
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    remove_unfinished(folder, 0 if is_alone else UNFINISHED_S_MAX)
-    return Objects(LocalStore(folder), folder, key, public_url, link_s)
+    _remove_unfinished(folder, 0 if is_alone else UNFINISHED_S_MAX)
+    return Objects(LocalStore(folder), folder, key, settings.public_url, settings.object_link_s)
 
 
-def _bucket(url: str, limits: Limits | None) -> ObjectStore:
+def _bucket(settings: Settings) -> ObjectStore:
     """Credentials, region and endpoint come from the environment, under the names that every S3 client reads."""
-    if limits is None or not url.startswith("s3://"):
+    url, away_s_max = settings.objects_url, settings.objects_away_s_max
+    if not url.startswith("s3://"):  # memory://, which no server is given
         return from_url(url)
     endpoint = next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), "")
     is_plain = endpoint.startswith("http://")
-    if is_plain and not limits.plain_http and not is_loopback(endpoint):
+    if is_plain and not settings.objects_plain_http and not _is_loopback(endpoint):
         raise SettingError(
             "the endpoint of the bucket (AWS_ENDPOINT_URL) begins with http://, so that everyone on the way could read "
             "and change photos: use https://, or set HYDROBIT_OBJECTS_PLAIN_HTTP where the network is your own"
         )
-    pause = timedelta(seconds=limits.away_s_max)
     return from_url(
         url,
         config={"endpoint": endpoint} if endpoint else None,
         client_options={
             "allow_http": is_plain,
-            "connect_timeout": timedelta(seconds=max(1, limits.away_s_max // 2)),
+            "connect_timeout": timedelta(seconds=max(1, away_s_max // 2)),
             "timeout": timedelta(seconds=REQUEST_S_MAX),
         },
         retry_config={
             "max_retries": RETRIES_MAX,
-            "retry_timeout": pause,
+            "retry_timeout": timedelta(seconds=away_s_max),
             "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=1), "base": 2},
         },
     )
 
 
-def is_loopback(url: str) -> bool:
+def _is_loopback(url: str) -> bool:
     """Whether a URL leads to this very machine."""
     return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
 
 
-def remove_unfinished(folder: Path, age_s: float) -> None:
+def _remove_unfinished(folder: Path, age_s: float) -> None:
     """Removes what was left by a process that was killed: where others write too, only what is old enough."""
     before = time.time() - age_s
     for unfinished in folder.rglob(UNFINISHED):
@@ -288,7 +260,7 @@ def _has_no_credentials(error: Exception) -> bool:
 def load_or_create_key(path: Path) -> bytes:
     """The secret of the links, made for its owner alone when there is none. Several processes get the same one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key = write_once(path, secrets.token_bytes(KEY_BYTES))
+    key = files.write_once(path, secrets.token_bytes(KEY_BYTES))
     if len(key) != KEY_BYTES:
         raise SettingError(f"the key of the links {path} must have {KEY_BYTES} bytes; remove it, and a new one is made")
     return key
@@ -298,8 +270,4 @@ def _sync(folder: Path, place: str) -> None:
     """Makes the file and the names that lead to it durable."""
     file = folder / place
     for path in (file, *(parent for parent in file.parents if parent.is_relative_to(folder))):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        files.sync(path)

@@ -53,7 +53,7 @@ def test_the_next_start_takes_the_same_key(path: Path) -> None:
     first = SigningKey.load_or_create(path)
     again = SigningKey.load_or_create(path)
     assert again.kid == first.kid
-    assert again.public_jwks() == first.public_jwks()
+    assert again.public_jwk() == first.public_jwk()
 
 
 def test_processes_that_start_at_once_agree_on_one_key(path: Path) -> None:
@@ -158,11 +158,11 @@ def test_the_key_id_is_the_thumbprint_of_rfc_7638() -> None:
 
 def test_the_published_key_set_is_public_and_checks_our_tokens(path: Path) -> None:
     key = SigningKey.load_or_create(path)
-    [jwk] = key.public_jwks()["keys"]
+    jwk = key.public_jwk()
     assert jwk.keys() == {"kty", "crv", "x", "y", "kid", "use", "alg"}
     token = key.sign("user_1", NOW, 60, "hydrobit", "hydrobit")
     decoded = jwt.decode_complete(
-        token, jwt.PyJWK(dict(jwk)), algorithms=["ES256"], options={"verify_exp": False, "verify_aud": False}
+        token, jwt.PyJWK(jwk), algorithms=["ES256"], options={"verify_exp": False, "verify_aud": False}
     )
     assert decoded["header"] == {"alg": "ES256", "typ": "at+jwt", "kid": key.kid}
     assert decoded["payload"] == {

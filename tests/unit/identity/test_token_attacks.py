@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 from hydrobit.errors import Code, Refused
 from hydrobit.identity.compact import TOKEN_LENGTH_MAX, read_compact
 from hydrobit.identity.jwks import RemoteKeys
-from hydrobit.identity.keys import FixedKeys, VerifyingKey
+from hydrobit.identity.keys import VerifyingKey
 from hydrobit.identity.signing import SigningKey
 from hydrobit.identity.verify import Proof, Verifier
 from hydrobit.settings import Settings
+from tests.fixed_keys import FixedKeys, key_alone
 from tests.unit.identity.issuers import (
     AUDIENCE,
     ISSUER,
@@ -57,7 +58,7 @@ async def verifier(
 ) -> AsyncIterator[Verifier]:
     key_server.publish(jwk_of(KEY, kid="k"), jwk_of(RSA_KEY, kid="rsa"))
     remote = RemoteKeys(settings, client)
-    yield Verifier(settings, own, remote)
+    yield Verifier(settings, key_alone(own), remote)
     await remote.stop()
 
 
@@ -121,7 +122,7 @@ async def test_a_public_key_is_never_taken_for_a_shared_secret(verifier: Verifie
 async def test_our_own_public_key_is_never_taken_for_a_shared_secret(verifier: Verifier, own: SigningKey) -> None:
     own_claims = claims(iss="hydrobit", aud="hydrobit")
     header = {"alg": "HS256", "kid": own.kid, "typ": "at+jwt"}
-    await refusal(verifier, _hmac_token(header, json.dumps(own.public_jwks()["keys"][0]).encode(), own_claims))
+    await refusal(verifier, _hmac_token(header, json.dumps(own.public_jwk()).encode(), own_claims))
 
 
 @pytest.mark.parametrize(
@@ -203,7 +204,7 @@ async def test_a_token_of_another_type_is_refused(verifier: Verifier, typ: Any) 
 async def test_an_own_token_of_another_type_is_refused(own: SigningKey) -> None:
     key = new_key()
     own_keys = FixedKeys({"own": VerifyingKey(key.public_key(), frozenset({"ES256"}))})
-    verifier = Verifier(Settings(oidc_issuer=ISSUER, oidc_audience=AUDIENCE), own, own_keys)
+    verifier = Verifier(Settings(oidc_issuer=ISSUER, oidc_audience=AUDIENCE), key_alone(own), own_keys)
     assert (await verifier.verify(token_of(key, "own"), NOW)).subject == USER
     for typ in ("JWT", "iot+jwt", ""):
         private = own._private

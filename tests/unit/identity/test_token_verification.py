@@ -11,10 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from hydrobit.errors import Code, Refused, SettingError
 from hydrobit.identity.jwks import RemoteKeys
-from hydrobit.identity.keys import FixedKeys, VerifyingKey
+from hydrobit.identity.keys import VerifyingKey
 from hydrobit.identity.signing import SigningKey
 from hydrobit.identity.verify import Proof, Verifier
 from hydrobit.settings import Settings
+from tests.fixed_keys import FixedKeys, key_alone
 from tests.unit.identity.issuers import (
     AUDIENCE,
     ISSUER,
@@ -50,7 +51,7 @@ async def remote(settings: Settings, client: httpx.AsyncClient, key_server: KeyS
 
 @pytest.fixture
 def verifier(settings: Settings, own: SigningKey, remote: RemoteKeys) -> Verifier:
-    return Verifier(settings, own, remote)
+    return Verifier(settings, key_alone(own), remote)
 
 
 def own_token(own: SigningKey, now: int = NOW, lifetime_s: int = 3_600) -> str:
@@ -101,7 +102,7 @@ async def test_the_audience_may_be_a_text_or_a_list(verifier: Verifier, audience
 async def test_the_claim_that_names_the_user_is_a_setting_for_the_oidc_issuer_alone(
     settings: Settings, own: SigningKey, remote: RemoteKeys
 ) -> None:
-    verifier = Verifier(replace(settings, subject_claim="https://example.com/user"), own, remote)
+    verifier = Verifier(replace(settings, subject_claim="https://example.com/user"), key_alone(own), remote)
     others: dict[str, Any] = {"sub": "internal", "https://example.com/user": USER}
     token = token_of(OLD, "old", **others)
     assert (await verifier.verify(token, NOW)).subject == USER
@@ -154,7 +155,7 @@ async def test_a_refused_token_is_not_remembered(verifier: Verifier) -> None:
 
 
 async def test_no_more_tokens_are_remembered_than_the_setting_says(settings: Settings, own: SigningKey) -> None:
-    verifier = Verifier(replace(settings, token_cache_length_max=3), own)
+    verifier = Verifier(replace(settings, token_cache_length_max=3), key_alone(own))
     tokens = [own.sign(f"user_{number}", NOW, 60, "hydrobit", "hydrobit") for number in range(5)]
     for token in tokens:
         await verifier.verify(token, NOW)
@@ -225,7 +226,7 @@ async def test_keys_that_were_never_to_be_had_make_the_server_unavailable_and_th
 async def test_own_tokens_are_not_believed_where_they_are_switched_off(
     settings: Settings, own: SigningKey, remote: RemoteKeys
 ) -> None:
-    verifier = Verifier(replace(settings, local_tokens=False), own, remote)
+    verifier = Verifier(replace(settings, local_tokens=False), key_alone(own), remote)
     assert await code_of(verifier, own_token(own)) is Code.token_invalid
     assert (await verifier.verify(token_of(OLD, "old"), NOW)).subject == USER
 
@@ -239,4 +240,4 @@ async def test_without_an_issuer_no_token_is_believed(own: SigningKey) -> None:
 
 def test_two_issuers_of_one_name_stop_the_start(settings: Settings, own: SigningKey) -> None:
     with pytest.raises(SettingError, match="must differ"):
-        Verifier(replace(settings, issuer=ISSUER), own, FixedKeys({}))
+        Verifier(replace(settings, issuer=ISSUER), key_alone(own), FixedKeys({}))

@@ -118,7 +118,7 @@ def test_a_rotation_that_was_killed_half_way_goes_on_with_the_key_it_made(first:
     path = directory.signing_key(first)
     begun = SigningKey.load_or_create(path.with_name(own_keys.NEXT))
     with engines.opened(first.data) as store:
-        store.write(own_keys._add, begun, CLOCK.now(), os.urandom)
+        store.write(own_keys._add_and_tell, begun, CLOCK.now(), os.urandom)
         assert own_keys.rotate(store, path, CLOCK.now(), os.urandom).kid == begun.kid
     assert SigningKey.load_or_create(path).kid == begun.kid
     assert len(kids(first)) == 2

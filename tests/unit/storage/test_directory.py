@@ -14,11 +14,12 @@ from hydrobit.errors import StoreError, StoreInUse
 from hydrobit.ledger import store as ledger
 from hydrobit.objects import service as objects
 from hydrobit.operation import Context
+from hydrobit.settings import Settings
 from hydrobit.storage import directory
 from hydrobit.storage.objects import open_objects
 from hydrobit.storage.queries import SQLITE
 from tests import embedded, engines
-from tests.books import command
+from tests.commands import hydrobit
 from tests.embedded import ADMIN, BUSY_MS_MAX, MovedClock
 from tests.servers import event, opening
 from tests.tools import alone_on
@@ -99,7 +100,7 @@ async def test_a_backup_of_a_restored_store_is_a_backup_again(data: Path, tmp_pa
 async def test_looking_at_a_backup_leaves_it_one(data: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
     """Else two stores that are restored from it would give the same ids."""
     before, kept = prefixes(data), engines.back_up(data, tmp_path / "kept")
-    done = command(kept, *words)
+    done = hydrobit(*words, "--data", kept)
     assert done.returncode == 0, done.stderr
     assert prefixes(kept) == before
     assert (await serve(kept))[1] != before[1]
@@ -131,8 +132,7 @@ def test_a_backup_holds_the_keys_only_when_asked(data: Path, tmp_path: Path) -> 
 @contextmanager
 def in_a_folder(house: embedded.House) -> Iterator[Context]:
     """What units of objects are given, over the house's own folder."""
-    folder, key = house.data / directory.OBJECTS, house.data / directory.LINKS_KEY
-    kept = open_objects("", folder, key, "", 3_600)
+    kept = open_objects(Settings(house.data))
     try:
         yield replace(house.context, objects=kept)
     finally:
@@ -144,7 +144,7 @@ def test_what_a_killed_server_left_half_written_is_gone_at_the_next_start(tmp_pa
     folder.mkdir(parents=True)
     (folder / "abcdef-00#1").write_bytes(b"half of it")
     (folder / "abcdef-00").write_bytes(b"whole")
-    open_objects("", tmp_path / "objects", tmp_path / "keys" / "links.key", "", 3_600).stop()
+    open_objects(Settings(tmp_path)).stop()
     assert [path.name for path in folder.iterdir()] == ["abcdef-00"]
 
 

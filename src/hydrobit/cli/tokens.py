@@ -1,4 +1,4 @@
-"""Commands for own tokens: print one, and look after the keys that sign them."""
+"""Commands for own tokens: `token` prints one, `signing-key` looks after the keys that sign them."""
 
 import os
 from typing import Annotated
