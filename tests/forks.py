@@ -120,6 +120,8 @@ class _Source:
     """The process that forks; one for a process of the tests, ended with it."""
 
     _only: "_Source | None" = None
+    _turn = threading.Lock()
+    """Threads of a test start servers at once."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -131,13 +133,14 @@ class _Source:
                 cwd=Path(__file__).parents[1],
                 env=clean,
             )
-        self._socket, self._turn = ours, threading.Lock()
+        self._socket = ours
 
     @classmethod
     def get(cls) -> "_Source":
-        if cls._only is None:
-            cls._only = cls()
-        return cls._only
+        with cls._turn:
+            if cls._only is None:
+                cls._only = cls()
+            return cls._only
 
     def fork(self, wanted: dict[str, Any], descriptors: list[int]) -> int:
         wanted["cwd"] = os.getcwd()

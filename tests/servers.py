@@ -69,6 +69,7 @@ def start(
     address = process.stdout.readline().strip()
     if not address:
         process.wait(STOP_S_MAX)
+        process.stdout.close()
         raise AssertionError(f"the server did not start: {(data.parent / f'{data.name}.log').read_text()}")
     return RunningServer(data, process, address)
 
