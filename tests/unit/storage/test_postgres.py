@@ -100,7 +100,15 @@ def test_a_database_of_another_encoding_is_refused(settings: Settings) -> None:
         store.read(pid_of)
 
 
-@pytest.mark.parametrize("url", ["postgresql://user:secret@[h/x", "postgresql://user:secret@h/x?no=1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:secret@[h/x",
+        "postgresql://user:secret@h/x?no=1",
+        "postgresql://user:p@secret@h/x",
+        "postgresql://user:p@secret@h,other/x",
+    ],
+)
 def test_a_url_that_cannot_be_read_is_told_without_its_password(url: str) -> None:
     with pytest.raises(SettingError) as refused:
         stores.open_store(Settings(database_url=url))
@@ -269,6 +277,28 @@ async def test_a_server_that_falls_silent_is_given_up_and_found_again(settings: 
     found = await engine.read(texts)
     assert set(found) - {"silence"} == {"before", "after"}
     await engine.stop()
+
+
+@pytest.mark.parametrize("who", ["a caller who left", "a stop"])
+async def test_nothing_waits_for_ever_for_a_silent_server(settings: Settings, who: str) -> None:
+    patience = 1 if who == "a caller who left" else 600
+    engine = stores.open_engine(replace(settings, database_away_s_max=1, database_unit_s_max=patience))
+    pid = await engine.read(pid_of)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        reading = asyncio.ensure_future(engine.read(texts))
+        await asyncio.sleep(0.1)  # until it waits for the answer that never comes
+        if who == "a stop":
+            engine.end_within(1)
+        else:
+            reading.cancel()
+        begun = time.monotonic()
+        await engine.stop()
+        assert time.monotonic() - begun < WAIT_S_MAX
+        with pytest.raises((StoreError, asyncio.CancelledError)):
+            await reading
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 async def test_a_unit_that_waited_too_long_for_its_turn_is_busy(settings: Settings) -> None:
