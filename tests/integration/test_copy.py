@@ -18,8 +18,8 @@ from hydrobit.demo import company as demo
 from hydrobit.errors import StoreError
 from hydrobit.storage import copying, directory, stores
 from hydrobit.storage.copying import Copying
-from hydrobit.storage.migrate import migrate
 from hydrobit.storage.engine import Transaction
+from hydrobit.storage.migrate import migrate
 from hydrobit.storage.queries import POSTGRES, SQLITE
 from tests import books, buckets, engines
 from tests.callers import Caller, record_id
@@ -243,7 +243,7 @@ def begin_life(tx: Transaction, now: int) -> None:
 def test_a_node_that_comes_back_to_a_source_that_was_given_up_gives_no_id_of_the_copy(
     source: Installation, tmp_path: Path
 ) -> None:
-    """It lost its connections, so that the copy did not see it; and the source was never told that the copy is whole."""
+    """It had lost its connections, so that the copy did not see it; nor was the source told that the copy is whole."""
     here, there = source(POSTGRES), fresh(POSTGRES, tmp_path / "target")
     with running(here) as server, Caller(server) as admin:
         session_id = admin.opened()

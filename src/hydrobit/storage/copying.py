@@ -231,8 +231,8 @@ def mark(tx: Transaction) -> Mark | None:
 def give_up(tx: Transaction, now: int, begin_life: Callable[[Transaction, int], None]) -> bool:
     """Opens a source again, and says whether it was shut.
 
-    `begin_life` gives its companies new prefixes for their ids at once, as after a backup: the copy may be whole, though
-    the source was not told, and a node that comes back to the source asks nobody before it writes.
+    `begin_life` gives its companies new prefixes for their ids at once, as after a backup: the copy may be whole,
+    though the source was not told, and a node that comes back to the source asks nobody before it writes.
     """
     found = mark(tx)
     if found is None or found.moved_by is None:
