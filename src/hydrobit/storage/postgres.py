@@ -571,7 +571,10 @@ def _is_left(error: BaseException) -> bool:
 def _told(wire: pq.abc.PGconn, result: pq.abc.PGresult | None) -> Exception:
     """What an answer that is no success means here."""
     lost = result is None or wire.status != pq.ConnStatus.OK
-    message = (wire if result is None else result).get_error_message()
+    message = _field(
+        result, pq.DiagnosticField.MESSAGE_PRIMARY
+    )  # what is said beside it quotes rows, and rows hold names
+    message = message or (wire if result is None else result).get_error_message()
     state = _field(result, pq.DiagnosticField.SQLSTATE)
     if state == "23505":
         if _field(result, pq.DiagnosticField.SCHEMA_NAME) == "pg_catalog":

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import threading
@@ -327,6 +328,21 @@ async def test_a_wait_for_a_lock_ends_with_busy_and_no_try(engine: Engine, setti
         with pytest.raises(StoreBusy, match="another process"):
             await engine.write(add, 1, "first")
     await engine.write(add, 1, "first")
+
+
+@pytest.mark.parametrize("failing", ["a wait in vain", "a row that is there", "a row that is wrong"])
+def test_an_error_quotes_nothing_of_the_rows(store: PostgresStore, settings: Settings, failing: str) -> None:
+    """It ends in a log, and rows hold names; PostgreSQL adds them to what it says."""
+    rows = [(1, "forbidden" if failing == "a row that is wrong" else "John Smith"), (2, "Ana Lopez")]
+    with engines.connected(settings.data) as other, other.transaction(force_rollback=True):
+        if failing == "a wait in vain":
+            other.execute("insert into note (number, text) values (9, 'John Smith')")
+        if failing == "a row that is there":
+            store.write(add, 1, "John Smith")
+        with pytest.raises(Exception) as told:  # noqa: PT011 - of whatever kind
+            store.write(lambda tx: tx.run_many(ADD, rows))
+    assert str(told.value)
+    assert not {"John", "Ana", "forbidden"} & set(re.findall(r"\w+", str(told.value)))
 
 
 def test_who_waited_for_a_lock_in_vain_asks_all_hosts_anew(store: PostgresStore, settings: Settings) -> None:
