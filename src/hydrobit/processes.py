@@ -98,24 +98,33 @@ class Processes:
         pause = PAUSE_S_MIN
         while True:
             begun = time.monotonic()
-            process = self._running[place] = await self._start(place)
-            if self._stopping.is_set():  # it came too late to be told with the others
-                process.send_signal(signal.SIGTERM)
-            assert process.stdout is not None
-            if await process.stdout.readline():
-                self._serve_now[place].set()
-            status = await process.wait()
-            del self._running[place]
+            status = await self._run_one(place)
             if self._stopping.is_set():
                 return 0 if status in (0, -signal.SIGTERM) else 1
             if not self._serve_now[0].is_set():
                 return status or 1
             if time.monotonic() - begun >= SOUND_S:
                 pause = PAUSE_S_MIN
-            log.error("process ended, another one takes its place", pid=process.pid, status=status, pause_s=pause)
+            log.error("process ended, another one takes its place", place=place, status=status, pause_s=pause)
             if await self._stops_within(pause):
                 return 0
             pause = min(2 * pause, PAUSE_S_MAX)
+
+    async def _run_one(self, place: int) -> int:
+        """Its exit status, once it has ended; 1 where the system has no room for one, which passes."""
+        try:
+            process = self._running[place] = await self._start(place)
+        except OSError as e:
+            log.error("process not started", place=place, error=str(e))
+            return 1
+        if self._stopping.is_set():  # it came too late to be told with the others
+            process.send_signal(signal.SIGTERM)
+        assert process.stdout is not None
+        if await process.stdout.readline():
+            self._serve_now[place].set()
+        status = await process.wait()
+        del self._running[place]
+        return status
 
     async def _start(self, place: int) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(

@@ -13,10 +13,12 @@ from random import Random
 import httpx
 import pytest
 
+from hydrobit import app
 from hydrobit.demo import company as demo
 from hydrobit.errors import StoreError
 from hydrobit.storage import copying, directory, stores
 from hydrobit.storage.copying import Copying
+from hydrobit.storage.engine import Transaction
 from hydrobit.storage.migrate import migrate
 from hydrobit.storage.queries import POSTGRES, SQLITE
 from tests import books, buckets, engines
@@ -229,9 +231,33 @@ def test_a_node_that_still_runs_is_told_to_wait_while_its_store_is_moved(source:
         assert admin.count(session_id, "evt_meanwhile").status_code == 503
         assert admin.session(session_id)["status"] == "open"
         with engines.opened(here) as store:
-            assert store.write(copying.give_up)
+            assert store.write(copying.give_up, 0, begin_life)
         admin.counted(session_id, "evt_meanwhile")
     assert "holds an unfinished copy of another store, or of one that was opened again" in refused(*words(here, there))
+
+
+def begin_life(tx: Transaction, now: int) -> None:
+    app.begin_life(tx, now, os.urandom)
+
+
+def test_a_node_that_comes_back_to_a_source_that_was_given_up_gives_no_id_of_the_copy(
+    source: Installation, tmp_path: Path
+) -> None:
+    """It had lost its connections, so that the copy did not see it; nor was the source told that the copy is whole."""
+    here, there = source(POSTGRES), fresh(POSTGRES, tmp_path / "target")
+    with running(here) as server, Caller(server) as admin:
+        session_id = admin.opened()
+        with engines.opened(here) as ours, engines.opened(directory.prepare(there)) as theirs:
+            theirs.write(migrate, 0)
+            moving = Copying(ours, theirs, ("the source", "the target"))
+            moving.begin(0, "first")
+            moving.copy(lambda rows: None)
+            moving.finish(0)
+            engines.write(here, "update store set moved_at = null")
+            ours.write(copying.give_up, 0, begin_life)
+        given = admin.counted(session_id, "evt_after")
+    prefixes = {f"{prefix:08x}" for (prefix,) in engines.rows(there, "select prefix from head")}
+    assert given.removeprefix("rec_")[:8] not in prefixes
 
 
 def test_keys_that_differ_are_refused_before_anything_is_changed(

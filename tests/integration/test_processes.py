@@ -1,7 +1,10 @@
 """Several server processes on one port: one server to its callers, whatever happens to one of them."""
 
+import asyncio
 import os
 import signal
+import socket
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from hydrobit.processes import Processes
 from hydrobit.storage.queries import POSTGRES, SQLITE
 from tests import books, engines
 from tests.commands import hydrobit
@@ -152,3 +156,25 @@ def test_no_process_outlives_the_one_that_started_it(server: RunningServer) -> N
     serving = processes(server)
     server.kill()
     until(lambda: not any(map(is_alive, serving)), "the end of all")
+
+
+async def test_a_process_that_finds_no_room_is_started_again() -> None:
+    """As when the system is short of memory for a moment: callers wait in its socket, which nobody else looks at."""
+    serves, started = "import os; print('serves', flush=True); os.read(0, 1)", asyncio.Event()
+    starts = 0
+
+    def command(place: int) -> list[str]:
+        nonlocal starts
+        starts += 1
+        if starts == 1:
+            return [sys.executable, "-c", "print('serves')"]
+        if starts == 3:
+            started.set()
+        return ["/nowhere"] if starts == 2 else [sys.executable, "-c", serves]
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        house = Processes(command, [listening], stop_s_max=1, started=lambda: None)
+        running = asyncio.ensure_future(house.run())
+        await asyncio.wait_for(started.wait(), EXIT_S_MAX)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert await asyncio.wait_for(running, EXIT_S_MAX) == 0

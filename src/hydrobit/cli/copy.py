@@ -1,5 +1,6 @@
 """`copy`: moves a whole installation from one store into another."""
 
+import os
 import secrets
 import sys
 import time
@@ -19,7 +20,7 @@ from hydrobit.cli.store import verify_everything
 from hydrobit.errors import LedgerBroken, SettingError, StoreError
 from hydrobit.kit.amounts import amount_text
 from hydrobit.settings import Settings
-from hydrobit.storage.engine import Store
+from hydrobit.storage.engine import Store, Transaction
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -66,7 +67,7 @@ def copy(
     ours = _side(source, from_data, from_objects)
     with _held(ours, "source", must_exist=True) as store:
         if give_up:
-            was_shut = store.write(copying.give_up)
+            was_shut = store.write(copying.give_up, now(), _begin_life)
             print(f"{_name(ours)} is open again" if was_shut else f"{_name(ours)} was open")
             return
         wanted = target or settings().database_url
@@ -80,6 +81,12 @@ def copy(
             raise SettingError("--from and --to name the same store")
         with _held(theirs, "target", must_exist=False) as other:
             _move(ours, theirs, store, other)
+
+
+def _begin_life(tx: Transaction, at: int) -> None:
+    from hydrobit import app as house
+
+    house.begin_life(tx, at, os.urandom)
 
 
 def _move(ours: Settings, theirs: Settings, source: Store, target: Store) -> None:

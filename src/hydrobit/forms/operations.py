@@ -49,6 +49,7 @@ async def submit_record(context: Context, call: Call) -> Reply:
     if isinstance(looked, HandedIn):
         return _handed_in(call, looked, filled.ignored)
     checked = await asyncio.to_thread(answers.check, looked.form.definition, filled)
+    filled = submissions.with_event(filled, context.random)
     values = await media.keep(context, call.caller.company, checked, call.now)
     version = looked.form.version
     done = await context.engine.write(submissions.hand_in, call.caller, filled, version, checked, values, call.now)
@@ -196,7 +197,7 @@ def _record(context: Context, call: Call, record: Record, task: Task | None) -> 
         sectorId=record.sector_id or UNSET,
         verification=_verification(record),
         taskId=task.task_id if task else UNSET,
-        clientEventId=record.client_event_id or UNSET,
+        clientEventId=submissions.sent_event(record) or UNSET,
         form_values=_with_links(context, call, record.answers),
     )
 

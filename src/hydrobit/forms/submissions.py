@@ -3,6 +3,7 @@
 A form that was sent before is answered as it was then, also when it was disabled or has a new version by now.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -25,6 +26,8 @@ from hydrobit.storage.engine import Transaction
 from hydrobit.wire import fields
 
 ZONE_OF_NOWHERE = "UTC"
+OWN_EVENT, OWN_EVENT_BYTES = "\x1f", 16
+"""How the event begins that a form without one is given; no phone can send this character."""
 
 
 class HandedIn(msgspec.Struct, frozen=True):
@@ -51,6 +54,19 @@ def look(tx: Transaction, caller: Caller, filled: Filled) -> HandedIn | Judged:
     It only reads, before the media are kept; `hand_in` looks again. Raises Refused as that does.
     """
     return _replayed(tx, caller, filled) or _judge(tx, caller, filled, filled.version)
+
+
+def with_event(filled: Filled, random: Callable[[int], bytes]) -> Filled:
+    """The form with an event, its own where it brings none: `hand_in` has to know it again when it runs twice."""
+    if filled.client_event_id is not None:
+        return filled
+    return msgspec.structs.replace(filled, client_event_id=OWN_EVENT + random(OWN_EVENT_BYTES).hex())
+
+
+def sent_event(record: Record) -> str | None:
+    """The event that the phone sent with a record."""
+    event = record.client_event_id
+    return None if event is None or event.startswith(OWN_EVENT) else event
 
 
 def hand_in(

@@ -127,6 +127,10 @@ def _change_terms(
         price=before.price if change.price is None else change.price,
         bonus=change.bonus or before.bonus,
     )
+    if terms == before and not change.notes:
+        return
+    if change.notes and ledger.personal_text(tx, caller.company, canonical.salted_digest(salt, change.notes)):
+        return  # nobody else draws this salt: the commit that was not heard of took place
     note = ledger.add_personal(tx, caller.company, salt, change.notes) if change.notes else None
     facts: dict[str, Any] = {"terms": msgspec.to_builtins(terms)} if terms != before else {}
     _write(tx, head, session, Kind.session_changed, caller.user_id, source, now, facts, note)

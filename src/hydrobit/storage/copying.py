@@ -49,7 +49,7 @@ _MARK = Query(
 )
 _SHUT_STORE = Query("shut_store", "update store set moved_by = ?, moved_at = null", ("copying",))
 _SHUT_HEADS = Query("shut_heads", "update head set shut_at = ? where shut_at is null", ("now",))
-_OPEN_STORE = Query("open_store", "update store set moved_by = null, moved_at = null, is_backup = ?", ("is_backup",))
+_OPEN_STORE = Query("open_store", "update store set moved_by = null, moved_at = null", ())
 _OPEN_HEADS = Query("open_heads", "update head set shut_at = null where shut_at is not null", ())
 _DROP_STORE = Query("drop_store", "delete from store", ())
 _BEGIN = Query(
@@ -228,16 +228,18 @@ def mark(tx: Transaction) -> Mark | None:
     return None if row is None else Mark(*row)
 
 
-def give_up(tx: Transaction) -> bool:
+def give_up(tx: Transaction, now: int, begin_life: Callable[[Transaction, int], None]) -> bool:
     """Opens a source again, and says whether it was shut.
 
-    After a copy that was finished it begins a new life, like a backup, so that no id is given on both sides.
+    `begin_life` gives its companies new prefixes for their ids at once, as after a backup: the copy may be whole,
+    though the source was not told, and a node that comes back to the source asks nobody before it writes.
     """
     found = mark(tx)
     if found is None or found.moved_by is None:
         return False
-    tx.run(_OPEN_STORE, is_backup=int(found.is_backup or found.moved_at is not None))
+    tx.run(_OPEN_STORE)
     tx.run(_OPEN_HEADS)
+    begin_life(tx, now)
     return True
 
 

@@ -305,15 +305,14 @@ class PostgresStore:
         except psycopg.Error as e:
             raise StoreAway(f"the database cannot be reached: {e}") from e
         try:
-            session = _Session(connection)
+            session = self._session = _Session(connection)
             _refuse_unsafe(connection, self._limits)
         except BaseException as e:
-            connection.close()
+            self.close()
             if isinstance(e, psycopg.OperationalError):
                 raise StoreAway(f"the connection to the database was lost: {e}") from e
             raise
         connection.add_notice_handler(self._notice)
-        self._session = session
         return session
 
     def _notice(self, notice: "errors.Diagnostic") -> None:
@@ -341,8 +340,10 @@ class PostgresEngine:
         return await self._run(self._looker, _READ, unit, args)
 
     def end_within(self, seconds: float) -> None:
-        """Units no longer wait for the database past then, so that a stop has an end."""
+        """Units no longer wait for the database past then, so that a stop has an end; nor for a silent one."""
         self._stops_at = time.monotonic() + seconds
+        for threads in (self._writers, self._readers, self._looker):
+            asyncio.get_running_loop().call_later(seconds + BREAK_AFTER_S, threads.break_off)
 
     async def stop(self) -> None:
         """Runs what is queued, then releases the connections."""
@@ -360,7 +361,8 @@ class PostgresEngine:
         try:
             return await loop.run_in_executor(threads.pool, threads.run, job)
         finally:
-            silence.cancel()
+            if job.store is None:  # else who called was sent away, and the thread still waits for the server
+                silence.cancel()
 
 
 class _Job:
@@ -398,6 +400,10 @@ class _Threads:
             return store.run(job.begin, job.unit, job.args, job.ends_at)
         finally:
             job.store = None
+
+    def break_off(self) -> None:
+        for store in self._opened:
+            store.break_off()
 
     def stop(self) -> None:
         self.pool.shutdown()
@@ -505,6 +511,8 @@ def _conninfo(url: str, limits: Limits) -> str:
         raise SettingError(
             "HYDROBIT_DATABASE_URL cannot be read; write postgresql://user:password@host/database"
         ) from e
+    if "@" in str(given.get("host", "")):  # before it stands the end of a password, which errors would tell
+        raise SettingError("HYDROBIT_DATABASE_URL has an @ too much: write %40 for one in a user or password")
     ours = {
         "lock_timeout": limits.busy_ms_max,
         "statement_timeout": limits.unit_s_max * 1000,
@@ -563,7 +571,10 @@ def _is_left(error: BaseException) -> bool:
 def _told(wire: pq.abc.PGconn, result: pq.abc.PGresult | None) -> Exception:
     """What an answer that is no success means here."""
     lost = result is None or wire.status != pq.ConnStatus.OK
-    message = (wire if result is None else result).get_error_message()
+    message = _field(
+        result, pq.DiagnosticField.MESSAGE_PRIMARY
+    )  # what is said beside it quotes rows, and rows hold names
+    message = message or (wire if result is None else result).get_error_message()
     state = _field(result, pq.DiagnosticField.SQLSTATE)
     if state == "23505":
         if _field(result, pq.DiagnosticField.SCHEMA_NAME) == "pg_catalog":

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import threading
@@ -100,7 +101,15 @@ def test_a_database_of_another_encoding_is_refused(settings: Settings) -> None:
         store.read(pid_of)
 
 
-@pytest.mark.parametrize("url", ["postgresql://user:secret@[h/x", "postgresql://user:secret@h/x?no=1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:secret@[h/x",
+        "postgresql://user:secret@h/x?no=1",
+        "postgresql://user:p@secret@h/x",
+        "postgresql://user:p@secret@h,other/x",
+    ],
+)
 def test_a_url_that_cannot_be_read_is_told_without_its_password(url: str) -> None:
     with pytest.raises(SettingError) as refused:
         stores.open_store(Settings(database_url=url))
@@ -271,6 +280,28 @@ async def test_a_server_that_falls_silent_is_given_up_and_found_again(settings: 
     await engine.stop()
 
 
+@pytest.mark.parametrize("who", ["a caller who left", "a stop"])
+async def test_nothing_waits_for_ever_for_a_silent_server(settings: Settings, who: str) -> None:
+    patience = 1 if who == "a caller who left" else 600
+    engine = stores.open_engine(replace(settings, database_away_s_max=1, database_unit_s_max=patience))
+    pid = await engine.read(pid_of)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        reading = asyncio.ensure_future(engine.read(texts))
+        await asyncio.sleep(0.1)  # until it waits for the answer that never comes
+        if who == "a stop":
+            engine.end_within(1)
+        else:
+            reading.cancel()
+        begun = time.monotonic()
+        await engine.stop()
+        assert time.monotonic() - begun < WAIT_S_MAX
+        with pytest.raises((StoreError, asyncio.CancelledError)):
+            await reading
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 async def test_a_unit_that_waited_too_long_for_its_turn_is_busy(settings: Settings) -> None:
     engine = stores.open_engine(replace(settings, database_away_s_max=1, writer_connections=1))
     began, go_on = threading.Event(), threading.Event()
@@ -297,6 +328,21 @@ async def test_a_wait_for_a_lock_ends_with_busy_and_no_try(engine: Engine, setti
         with pytest.raises(StoreBusy, match="another process"):
             await engine.write(add, 1, "first")
     await engine.write(add, 1, "first")
+
+
+@pytest.mark.parametrize("failing", ["a wait in vain", "a row that is there", "a row that is wrong"])
+def test_an_error_quotes_nothing_of_the_rows(store: PostgresStore, settings: Settings, failing: str) -> None:
+    """It ends in a log, and rows hold names; PostgreSQL adds them to what it says."""
+    rows = [(1, "forbidden" if failing == "a row that is wrong" else "John Smith"), (2, "Ana Lopez")]
+    with engines.connected(settings.data) as other, other.transaction(force_rollback=True):
+        if failing == "a wait in vain":
+            other.execute("insert into note (number, text) values (9, 'John Smith')")
+        if failing == "a row that is there":
+            store.write(add, 1, "John Smith")
+        with pytest.raises(Exception) as told:  # noqa: PT011 - of whatever kind
+            store.write(lambda tx: tx.run_many(ADD, rows))
+    assert str(told.value)
+    assert not {"John", "Ana", "forbidden"} & set(re.findall(r"\w+", str(told.value)))
 
 
 def test_who_waited_for_a_lock_in_vain_asks_all_hosts_anew(store: PostgresStore, settings: Settings) -> None:
