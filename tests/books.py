@@ -1,13 +1,11 @@
 """The ledger as it stands in the store, read past our own code, and `hydrobit verify` as an operator calls it."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 from tests import engines
+from tests.commands import printed
 
-COMMAND_S_MAX = 60
 MILLION = 1_000_000
 COUNT, VOID, CLOSE = 1, 2, 5
 
@@ -53,23 +51,9 @@ def held_events(data: Path, session_id: str) -> dict[str, str]:
     return held
 
 
-def command(data: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Runs one `hydrobit` command on a data directory to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "hydrobit", *words, "--data", str(data)],
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_S_MAX,
-        env=engines.clean_environment(data),
-        check=False,
-    )
-
-
 def verify(data: Path) -> str:
     """What `hydrobit verify` says; fails unless it finds everything sound."""
-    done = command(data, "verify")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return printed("verify", "--data", data)
 
 
 def _id(kind: int, prefix: int, seq: int) -> str:

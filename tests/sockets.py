@@ -142,3 +142,11 @@ class Connection:
         if not received:
             raise Broken(before + self._received)
         self._received += received
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

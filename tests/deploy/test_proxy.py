@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socket import create_connection, socket
+from socket import create_connection
 from typing import Any
 
 import httpx
@@ -23,7 +23,7 @@ from tests import engines
 from tests.callers import FORM_RECORD, RECORDS
 from tests.deploy.files import DEPLOY
 from tests.servers import RunningServer, event, open_session, running
-from tests.sockets import Connection
+from tests.sockets import Connection, free_port
 from tests.watching import requests, until
 
 CADDYFILE = DEPLOY / "compose" / "Caddyfile"
@@ -31,13 +31,6 @@ CADDY = Path(sys.executable).with_name("caddyserver")
 STOP_S_MAX = 20
 LEAST = 20
 """So many records are sent to a node before it is stopped, and after."""
-
-
-def free_port() -> int:
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Proxy:

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import httpx
 import psycopg
 
 from tests import postgres
+from tests.sockets import free_port
 
 MACHINES = 3
 DATABASE = "store"
@@ -224,11 +224,3 @@ def etcd(folder: Path) -> Iterator[int]:
     finally:
         process.kill()
         process.wait(STOP_S_MAX)
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -14,6 +14,7 @@ import pytest
 
 from hydrobit.demo import company as demo
 from tests import books
+from tests.commands import printed
 from tests.servers import PRODUCTION, RunningServer, event, open_session
 from tests.sockets import Answer, Connection
 
@@ -160,9 +161,7 @@ def test_what_came_too_late_is_held_once(raced: Raced) -> None:
 
     assert None not in race.refused.values()
     assert race.refused == books.held_events(race.server.data, race.session_id)
-    listed = [
-        json.loads(line) for line in books.command(race.server.data, "held", "list", "--json").stdout.splitlines()
-    ]
+    listed = [json.loads(line) for line in printed("held", "list", "--json", "--data", race.server.data).splitlines()]
     ids = [line["heldId"] for line in listed if line["sessionId"] == race.session_id]
     assert sorted(ids) == sorted(str(held_id) for held_id in race.refused.values())
 

@@ -12,6 +12,7 @@ from hydrobit.storage.queries import POSTGRES
 from tests import books, engines, postgres
 from tests.absence import count_through
 from tests.callers import fresh_day
+from tests.commands import hydrobit
 from tests.phones import RECORDS, Load, losses
 from tests.servers import PRODUCTION, RunningServer, event, open_session, running
 from tests.sockets import Answer, Connection
@@ -111,7 +112,7 @@ def test_the_ledger_is_sound_after_all_of_it(house: House) -> None:
 def test_a_server_does_not_start_on_a_database_that_may_lose_what_it_acknowledged(tmp_path: Path) -> None:
     with postgres.running("fsync=off", "synchronous_commit=off") as unsafe:
         engines.settle(tmp_path / "data", unsafe.url())
-        done = books.command(tmp_path / "data", "serve", "--port", "0")
+        done = hydrobit("serve", "--port", "0", "--data", tmp_path / "data")
     assert done.returncode == 1
     assert (
         "with fsync off and synchronous_commit off and may lose what it has acknowledged; turn it on, or" in done.stderr

@@ -14,7 +14,7 @@ import pytest
 from hydrobit.storage.queries import POSTGRES, SQLITE
 from tests import books, engines
 from tests.commands import hydrobit
-from tests.integration.test_stop import EXIT_S_MAX, Phone, assert_ended_well, told_to_stop
+from tests.integration.test_stop import EXIT_S_MAX, stopped_under_load
 from tests.servers import PRODUCTION, RunningServer, event, open_session, running
 from tests.sockets import Broken, Connection
 from tests.watching import metrics, requests, until
@@ -116,16 +116,7 @@ def test_at_sigterm_every_process_answers_what_it_has_in_hand(tmp_path: Path) ->
     with running(tmp_path / "data", *TWO) as server:
         with server.client() as client:
             session_id = open_session(client)
-        phones = [Phone(server, session_id, f"phone-{number}") for number in range(PHONES)]
-        enough = threading.Semaphore(0)
-        with ThreadPoolExecutor(PHONES) as threads:
-            running_phones = [threads.submit(phone.run, enough.release) for phone in phones]
-            for _ in range(PHONES * 4):
-                assert enough.acquire(timeout=EXIT_S_MAX)
-            told_at = told_to_stop(server)
-            for phone in running_phones:
-                phone.result()
-        assert_ended_well(server, told_at)
+        phones, _ = stopped_under_load(server, session_id)
         answers = [answer for phone in phones for answer in phone.answers]
         assert {answer.status for answer in answers} == {201}
         assert [phone.name for phone in phones if phone.received_of_it] == [], "an answer was cut off"

@@ -33,7 +33,8 @@ from hydrobit.operation import Operation
 from tests.callers import DOCUMENT, Caller
 from tests.servers import RunningServer
 
-EXAMPLES = 50
+EXAMPLES = 25
+"""Of each row, on each engine."""
 
 
 def refuses_what_breaks_the_schema(context: Any, response: Any, case: schemathesis.Case[Any]) -> bool | None:

@@ -89,20 +89,26 @@ class Phone:
                 one_more()
 
 
+def stopped_under_load(server: RunningServer, session_id: str) -> tuple[list[Phone], float]:
+    """What phones were told that count until the server is gone, and when it was told to stop; it ends well."""
+    phones = [Phone(server, session_id, f"phone-{number}") for number in range(PHONES)]
+    enough = threading.Semaphore(0)
+    with ThreadPoolExecutor(PHONES) as threads:
+        calling = [threads.submit(phone.run, enough.release) for phone in phones]
+        for _ in range(CALLS_BEFORE_STOP):
+            assert enough.acquire(timeout=EXIT_S_MAX)
+        told_at = told_to_stop(server)
+        for phone in calling:
+            phone.result()
+    assert_ended_well(server, told_at)
+    return phones, told_at
+
+
 def test_under_load_every_call_sent_before_sigterm_is_answered(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
         with server.client() as client:
             session_id = open_session(client)
-        phones = [Phone(server, session_id, f"phone-{number}") for number in range(PHONES)]
-        enough, calls = threading.Semaphore(0), CALLS_BEFORE_STOP
-        with ThreadPoolExecutor(PHONES) as threads:
-            running_phones = [threads.submit(phone.run, enough.release) for phone in phones]
-            for _ in range(calls):
-                assert enough.acquire(timeout=EXIT_S_MAX)
-            told_at = told_to_stop(server)
-            for phone in running_phones:
-                phone.result()
-        assert_ended_well(server, told_at)
+        phones, told_at = stopped_under_load(server, session_id)
 
         answers = [answer for phone in phones for answer in phone.answers]
         assert {answer.status for answer in answers} == {201}

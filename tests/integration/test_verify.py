@@ -16,7 +16,7 @@ from hydrobit.ledger.store import sql
 from hydrobit.storage import directory
 from hydrobit.storage.queries import SQLITE
 from tests import embedded, engines
-from tests.books import command
+from tests.commands import hydrobit
 from tests.tools import alone_on
 from tests.unit.ledger import independent
 from tests.unit.ledger.books import write_a_day
@@ -469,9 +469,8 @@ def test_a_key_that_the_index_lost_is_named(book: Book) -> None:
     ids=["entry", "head", "session"],
 )
 def test_the_command_names_it_and_exits_with_1(book: Book, statement: str, sentence: str) -> None:
-    assert command(book.data, "verify").returncode == 0
     book.change(statement)
-    done = command(book.data, "verify")
+    done = hydrobit("verify", "--data", book.data)
     assert (done.returncode, done.stdout) == (1, "")
     assert sentence in done.stderr
 

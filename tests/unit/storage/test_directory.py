@@ -19,7 +19,7 @@ from hydrobit.storage import directory
 from hydrobit.storage.objects import open_objects
 from hydrobit.storage.queries import SQLITE
 from tests import embedded, engines
-from tests.books import command
+from tests.commands import hydrobit
 from tests.embedded import ADMIN, BUSY_MS_MAX, MovedClock
 from tests.servers import event, opening
 from tests.tools import alone_on
@@ -100,7 +100,7 @@ async def test_a_backup_of_a_restored_store_is_a_backup_again(data: Path, tmp_pa
 async def test_looking_at_a_backup_leaves_it_one(data: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
     """Else two stores that are restored from it would give the same ids."""
     before, kept = prefixes(data), engines.back_up(data, tmp_path / "kept")
-    done = command(kept, *words)
+    done = hydrobit(*words, "--data", kept)
     assert done.returncode == 0, done.stderr
     assert prefixes(kept) == before
     assert (await serve(kept))[1] != before[1]
