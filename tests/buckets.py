@@ -109,11 +109,6 @@ def url_of(data: Path) -> str:
     return _RUN.urls[data]
 
 
-def leave_out(data: Path) -> None:
-    """A data directory whose objects are in no bucket: this process's S3 would take the time that is measured."""
-    _RUN.urls[data] = ""
-
-
 def environment(data: Path) -> dict[str, str]:
     """The variables by which another process finds the objects of a data directory."""
     return server().variables(url) if (url := url_of(data)) else {}

@@ -31,9 +31,9 @@ from hydrobit.operation import Source
 from hydrobit.settings import Settings
 from hydrobit.storage import directory
 from hydrobit.storage.objects import open_objects
+from hydrobit.storage.queries import SQLITE
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.metrics import Metrics
-from tests import buckets
 from tests.buckets import store_engine as store_engine
 from tests.callers import FORM_RECORD, Caller, Json, read_store, refusal
 from tests.embedded import ADMIN, House, MovedClock, running
@@ -41,6 +41,7 @@ from tests.fixed_keys import key_alone
 from tests.gaps import watched
 from tests.integration.test_photos import BAD, GAP_MS_MAX, TRIES, data_url, padded, picture
 from tests.servers import RunningServer
+from tests.tools import alone_on
 
 MIB = 1024 * 1024
 SUBMIT = next(row for row in OPERATIONS if row.name == "submitRecord")
@@ -340,8 +341,8 @@ def full_body() -> bytes:
     return body
 
 
+@alone_on(SQLITE, "what is unpacked and decoded has not met the store yet")
 async def test_the_event_loop_never_waits_for_a_form_of_64_mib(tmp_path: Path) -> None:
-    buckets.leave_out(tmp_path / "data")
     async with running(tmp_path / "data", MovedClock()) as house:
         definition = {"name": "All", "type": "inspection", "fields": FIELDS}
         changed = await house.call("changeForm", ADMIN, {"definition": definition}, path={"formId": demo.FORM})

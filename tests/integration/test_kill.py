@@ -4,7 +4,8 @@ from pathlib import Path
 
 from tests import crash
 
-ROUNDS = 20
+ROUNDS = 12
+"""On each engine."""
 SEED = 1
 
 

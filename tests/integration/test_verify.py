@@ -469,7 +469,6 @@ def test_a_key_that_the_index_lost_is_named(book: Book) -> None:
     ids=["entry", "head", "session"],
 )
 def test_the_command_names_it_and_exits_with_1(book: Book, statement: str, sentence: str) -> None:
-    assert hydrobit("verify", "--data", book.data).returncode == 0
     book.change(statement)
     done = hydrobit("verify", "--data", book.data)
     assert (done.returncode, done.stdout) == (1, "")

@@ -26,7 +26,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(places=st.sets(st.integers(0, TEXTS_MAX)))
 def test_erasing_texts_leaves_the_chain_and_the_units(written: Path, tmp_path: Path, places: set[int]) -> None:
     data = tmp_path / "data"
