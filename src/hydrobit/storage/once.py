@@ -20,3 +20,12 @@ def write_once(path: Path, content: bytes) -> bytes:
         finally:
             draft.unlink()
     return path.read_bytes()
+
+
+def is_open_to_others(status: os.stat_result) -> bool:
+    """Whether others than its owner can reach a secret file.
+
+    Where we are another user, root may hand it to our group: so a mounted secret comes, which we cannot own.
+    """
+    is_handed = status.st_uid == 0 != os.geteuid()
+    return bool(status.st_mode & (0o037 if is_handed else 0o077))
