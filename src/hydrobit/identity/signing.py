@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from jwt.algorithms import ECAlgorithm
 
 from hydrobit.errors import SettingError
-from hydrobit.storage.files import write_once
+from hydrobit.storage.files import is_open_to_others, write_once
 
 ALGORITHM = "ES256"
 USER_TOKEN_TYPE = "at+jwt"
@@ -83,13 +83,10 @@ def _load(path: Path) -> EllipticCurvePrivateKey:
     with path.open("rb") as file:
         # The open file is asked, not the path, so that nobody can swap the file in between.
         status = os.fstat(file.fileno())
-        mode = status.st_mode & 0o777
-        # Where we are another user, root may hand the key to our group: so a mounted secret comes, which we cannot own.
-        is_handed = status.st_uid == 0 != os.geteuid()
-        if mode & (0o037 if is_handed else 0o077):
+        if is_open_to_others(status):
             raise SettingError(
-                f"the signing key {path} can be reached by others than its owner (mode {mode:04o}): chmod 600 it if"
-                " nobody has read it, else remove it, and a new one is made"
+                f"the signing key {path} can be reached by others than its owner (mode {status.st_mode & 0o777:04o}): "
+                "chmod 600 it if nobody has read it, else remove it, and a new one is made"
             )
         pem = file.read(_KEY_FILE_BYTES_MAX)
     try:

@@ -1,4 +1,4 @@
-"""Files that are written once, and whole and on the disk from then on."""
+"""Files that are written once, and whole and on the disk from then on; and secret ones, who can reach them."""
 
 import os
 import secrets
@@ -33,3 +33,12 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_open_to_others(status: os.stat_result) -> bool:
+    """Whether others than its owner can reach a secret file.
+
+    Where we are another user, root may hand it to our group: so a mounted secret comes, which we cannot own.
+    """
+    is_handed = status.st_uid == 0 != os.geteuid()
+    return bool(status.st_mode & (0o037 if is_handed else 0o077))

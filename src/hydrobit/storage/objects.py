@@ -261,6 +261,12 @@ def load_or_create_key(path: Path) -> bytes:
     """The secret of the links, made for its owner alone when there is none. Several processes get the same one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = files.write_once(path, secrets.token_bytes(KEY_BYTES))
+    status = path.stat()
+    if files.is_open_to_others(status):
+        raise SettingError(
+            f"the key of the links {path} can be reached by others than its owner (mode {status.st_mode & 0o777:04o}): "
+            "chmod 600 it if nobody has read it, else remove it, and a new one is made"
+        )
     if len(key) != KEY_BYTES:
         raise SettingError(f"the key of the links {path} must have {KEY_BYTES} bytes; remove it, and a new one is made")
     return key

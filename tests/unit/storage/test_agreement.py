@@ -69,6 +69,15 @@ def test_a_node_with_a_signing_key_of_its_own_is_refused(first: Settings) -> Non
     assert len(kids(first)) == 1
 
 
+def test_a_key_of_the_links_that_others_can_reach_is_refused(first: Settings) -> None:
+    """Whoever has it opens every photo of every company."""
+    directory.links_key(first).chmod(0o640)
+    with pytest.raises(SettingError, match=r"of the links .* can be reached by others"):
+        app.agree(first, CLOCK)
+    directory.links_key(first).chmod(0o600)
+    app.agree(first, CLOCK)
+
+
 def test_a_node_with_another_key_of_the_links_is_refused(first: Settings) -> None:
     node = another(first, copied=True)
     directory.links_key(node).write_bytes(os.urandom(32))
