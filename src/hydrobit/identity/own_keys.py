@@ -69,7 +69,8 @@ def settle(opened: Store, path: Path, now: int, *, is_alone: bool) -> SigningKey
     `is_alone`: no other node can have signed tokens, so that another key in the file takes the place of all before it.
     Raises SettingError where it is not the key of the other nodes.
     """
-    if not is_alone and opened.read(_active) and not path.exists():  # a key is in its folder before it is known
+    # The store first: a node that starts at the same moment makes the file, and then tells the store.
+    if not is_alone and opened.read(_active) and not path.exists():
         raise SettingError(
             f"there is no signing key at {path}, and this database has one already: copy the folder of the keys from "
             "a node that runs (HYDROBIT_KEYS says where it is), or make a new key for all with `hydrobit signing-key "

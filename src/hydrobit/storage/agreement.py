@@ -35,7 +35,8 @@ _FORGET_OBJECTS = Query("forget_objects", "update store set objects_at = null", 
 def settle(opened: Store, settings: Settings) -> None:
     """Says what this node has, or finds that it has what the others have. Raises SettingError."""
     key_file = directory.links_key(settings)
-    if opened.write(_agreed)[0] is not None and not key_file.exists():  # a key is in its folder before it is agreed on
+    # The store first: a node that starts at the same moment makes the file, and then tells the store.
+    if opened.write(_agreed)[0] is not None and not key_file.exists():
         raise SettingError(
             f"there is no key of the links at {key_file}, and the other nodes of this database have one: copy the "
             "folder of the keys from one of them (HYDROBIT_KEYS says where it is)"

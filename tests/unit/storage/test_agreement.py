@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from hydrobit.identity import store as identity
 from hydrobit.identity.signing import SigningKey
 from hydrobit.settings import Settings
 from hydrobit.storage import agreement, directory
+from hydrobit.storage.engine import Store
 from hydrobit.storage.queries import POSTGRES, SQLITE
 from tests import engines
 from tests.embedded import MovedClock, prepare
@@ -58,6 +60,30 @@ def test_a_node_without_the_keys_is_refused_and_makes_none(first: Settings) -> N
     with pytest.raises(SettingError, match=r"there is no signing key at .* copy the folder of the keys"):
         app.agree(node, CLOCK)
     assert not (node.data / node.keys).exists()
+
+
+class Overtaken:
+    """A store in which another node of the same folder settles everything as soon as this one first looks."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store, self._settings = store, settings
+
+    def __getattr__(self, name: str) -> Any:
+        app.agree(self._settings, CLOCK)
+        return getattr(self._store, name)
+
+
+@pytest.mark.parametrize("what", ["signing key", "links"])
+def test_a_node_that_is_overtaken_as_it_starts_takes_what_the_other_one_made(tmp_path: Path, what: str) -> None:
+    prepare(tmp_path, CLOCK)
+    settings = engines.settings(tmp_path)
+    with engines.opened(tmp_path) as store:
+        overtaken: Any = Overtaken(store, settings)
+        if what == "links":
+            agreement.settle(overtaken, settings)
+        else:
+            own_keys.settle(overtaken, directory.signing_key(settings), CLOCK.now(), is_alone=False)
+    assert len(kids(settings)) == 1
 
 
 def test_a_node_with_a_signing_key_of_its_own_is_refused(first: Settings) -> None:
