@@ -210,15 +210,16 @@ class Company:
         return None if session.owner == user else Expected(403, ("not_owner",))
 
     def change(self, user: str, session_id: str, terms: dict[str, object], notes: str | None, now: int) -> Expected:
+        """Terms that stand already add nothing; a note is always one more."""
         session = self.session(session_id)
         refused = self._refused(user, session)
         if refused or session is None:
             return refused or Expected(404)
         if session.ended(now) is not None:
             return Expected(409, ("session_closed",))
-        session.terms = replace(session.terms, **terms)  # type: ignore[arg-type]
+        before, session.terms = session.terms, replace(session.terms, **terms)  # type: ignore[arg-type]
         session.notes = notes or session.notes
-        self.tally.changes += 1
+        self.tally.changes += bool(notes) or session.terms != before
         return Expected(200, session=session)
 
     def describe(self, user: str, session_id: str, told: dict[str, object]) -> Expected:
