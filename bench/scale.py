@@ -59,9 +59,9 @@ def scale(
         pickers: of one ranch.
         records: of one picker in a day.
         busiest_hour: the share of a day's records that its busiest hour holds.
-        results: what the benchmark wrote; latest.json by default.
+        results: what the benchmark wrote; by default the first of latest.json and postgres.json that holds costs.
     """
-    costs = _costs(results or RESULTS / "latest.json")
+    costs = _costs([results] if results else [RESULTS / "latest.json", RESULTS / "postgres.json"])
     ranch = Ranch(pickers, records, busiest_hour)
     table = Table(
         "ranches", "records a day", "records/s", "engine, way", "our cores", "its cores", "syncs/s", "TB a year"
@@ -92,11 +92,11 @@ def _rows(ranch: Ranch, costs: dict[str, Cost]) -> Iterator[tuple[str, ...]]:
             )
 
 
-def _costs(file: Path) -> dict[str, Cost]:
-    found = msgspec.json.decode(file.read_bytes()).get("cost_of_a_record")
-    if not found:
-        sys.exit(f'{file.name} holds no cost of a record: run make bench ARGS="--only cost"')
-    return msgspec.convert(found, dict[str, Cost])
+def _costs(files: list[Path]) -> dict[str, Cost]:
+    for file in files:
+        if found := msgspec.json.decode(file.read_bytes()).get("cost_of_a_record"):
+            return msgspec.convert(found, dict[str, Cost])
+    sys.exit('there is no cost of a record in the results: run make bench ARGS="--only cost"')
 
 
 if __name__ == "__main__":

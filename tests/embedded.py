@@ -14,7 +14,7 @@ from hydrobit.cli.store import verify_everything
 from hydrobit.demo import company as demo
 from hydrobit.errors import Refused
 from hydrobit.kit.instants import HOUR_MS, read_instant
-from hydrobit.ledger.append import Appender
+from hydrobit.ledger.append import Appender, Appenders
 from hydrobit.ledger.verify import Verified
 from hydrobit.operation import Call, Caller, Context, Operation, Role, Source
 from hydrobit.records.batch import RecordBatch
@@ -71,13 +71,14 @@ class House:
 
     def __init__(self, data: Path, clock: MovedClock, settings: Settings, engine: Engine) -> None:
         self.data, self.clock, self.engine = data, clock, engine
-        self.appender = Appender(
+        lane = Appender(
             engine,
             clock,
             RecordBatch(os.urandom, settings.facts_age_s_max * 1000),
             queue_length_max=settings.queue_length_max,
             batch_rows_max=settings.batch_rows_max,
         )
+        self.appender = Appenders([lane])
         self.objects = open_objects(replace(settings, objects_url=buckets.url_of(data) or "memory://"))
         self.context = Context(engine, self.appender, clock, settings, os.urandom, self.objects)
 

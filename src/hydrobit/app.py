@@ -24,7 +24,7 @@ from hydrobit.job import Job
 from hydrobit.kit import ids
 from hydrobit.kit.clock import Clock, SystemClock
 from hydrobit.ledger import store as ledger
-from hydrobit.ledger.append import Appender
+from hydrobit.ledger.append import Appender, Appenders
 from hydrobit.objects import service as object_service
 from hydrobit.operation import Context
 from hydrobit.publish.openapi import document
@@ -91,13 +91,20 @@ async def serve(
         stack.push_async_callback(engine.stop)
 
         metrics = Metrics(place.numbers, place.number) if place else Metrics()
-        appender = Appender(
-            engine,
-            clock,
-            RecordBatch(random, settings.facts_age_s_max * 1000),
-            queue_length_max=settings.queue_length_max,
-            batch_rows_max=settings.batch_rows_max,
-            observe=metrics.commit,
+        lanes = settings.writer_connections if settings.database_url else 1  # a file has one writer
+        batch = RecordBatch(random, settings.facts_age_s_max * 1000)
+        appender = Appenders(
+            [
+                Appender(
+                    engine,
+                    clock,
+                    batch,
+                    queue_length_max=max(1, settings.queue_length_max // lanes),
+                    batch_rows_max=settings.batch_rows_max,
+                    observe=metrics.commit,
+                )
+                for _ in range(lanes)
+            ]
         )
         metrics.queue_length = lambda: appender.queue_length
         appender.start()

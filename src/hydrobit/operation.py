@@ -10,7 +10,7 @@ import msgspec
 
 from hydrobit.errors import Code
 from hydrobit.kit.clock import Clock
-from hydrobit.ledger.append import Appender
+from hydrobit.ledger.append import Appenders
 from hydrobit.ledger.entry import Source
 from hydrobit.settings import Settings
 from hydrobit.storage.engine import Engine
@@ -83,7 +83,7 @@ class Context:
     """What a handler may use: the parts of the house that `app` put together."""
 
     engine: Engine
-    appender: Appender
+    appender: Appenders
     clock: Clock
     settings: Settings
     random: Callable[[int], bytes]

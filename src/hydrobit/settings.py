@@ -57,7 +57,9 @@ class Settings:
     clock_ahead_hours_max: int = 24  # How far ahead of the server's clock an event may lie.
 
     # How the ledger writes.
-    queue_length_max: int = 20_000  # The most records that wait to be written; past it 503.
+    queue_length_max: int = (
+        20_000  # The most records that wait to be written (on PostgreSQL, a share a writer connection); past it 503.
+    )
     batch_rows_max: int = 1_000  # The most records of several callers in one transaction.
     bulk_chunk_rows: int = 1_000  # A bulk call is written in parts of this many records.
     retry_after_s: int = 1  # `Retry-After` of a 503.

@@ -48,7 +48,11 @@ def assert_try_again(answer: Answer, code: str) -> None:
 
 @pytest.fixture
 def small_queue(tmp_path: Path) -> Iterator[RunningServer]:
-    limits = {"HYDROBIT_QUEUE_LENGTH_MAX": str(QUEUE_LENGTH_MAX), "HYDROBIT_STORE_BUSY_MS_MAX": "60000"}
+    limits = {
+        "HYDROBIT_QUEUE_LENGTH_MAX": str(QUEUE_LENGTH_MAX),
+        "HYDROBIT_WRITER_CONNECTIONS": "1",
+        "HYDROBIT_STORE_BUSY_MS_MAX": "60000",
+    }
     with running(tmp_path / "data", environment=limits) as server:
         yield server
 

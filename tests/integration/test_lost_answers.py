@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
 from hydrobit.demo import company as demo
-from hydrobit.ledger.append import Appender
+from hydrobit.ledger.append import Appender, Appenders
 from hydrobit.records.batch import RecordBatch
 from hydrobit.storage.copying import tables
 from hydrobit.storage.engine import Engine, Transaction
@@ -44,7 +44,8 @@ async def play(data: Path, around: Callable[[Engine], Engine]) -> tuple[list[Ans
     clock = MovedClock()
     async with running(data, clock) as house:
         engine, random = around(house.engine), house.context.random
-        appender = Appender(engine, clock, RecordBatch(random, 5_000), queue_length_max=10, batch_rows_max=10)
+        lane = Appender(engine, clock, RecordBatch(random, 5_000), queue_length_max=10, batch_rows_max=10)
+        appender = Appenders([lane])
         appender.start()
         house.context = replace(house.context, engine=engine, appender=appender)
         answers: list[Answer] = []

@@ -16,7 +16,7 @@ from tests import books, engines
 from tests.callers import ADMIN_PROJECTS, ADMIN_USERS, PROJECTS, SESSIONS, Caller, Json, refusal
 from tests.commands import printed
 from tests.integration.test_close_against_create import Race
-from tests.servers import PRODUCTION, RunningServer, event, open_session, running
+from tests.servers import PRODUCTION, RunningServer, event, open_session, opening, running
 from tests.sockets import Connection
 
 NODES, PHONES_OF_A_NODE = 3, 8
@@ -249,6 +249,22 @@ def test_a_boundary_that_is_moved_on_one_node_places_forms_on_another(nodes: lis
             second.submitted(form, {"remark": str(west)}, latitude=20.5, longitude=-102.5)
             found.append(second.form_records(form, limit=1)[0].get("sectorId"))
         assert found == ["sector_001", None, "sector_001"]
+
+
+def test_a_company_whose_head_is_held_keeps_no_other_waiting(nodes: list[RunningServer]) -> None:
+    ours, theirs = phone(nodes[0]), Connection(nodes[0].address, nodes[0].token(demo.OTHER_USER))
+    with nodes[0].client() as client, closing(ours), closing(theirs):
+        session_id = open_session(client, day="2025-04-09")
+        place = {"projectId": demo.OTHER_PROJECT, "sectorId": demo.OTHER_SECTOR, "sector_name": "Lote B-1"}
+        opened = theirs.call("POST", f"{PRODUCTION}/sessions", opening(auth0Id=demo.OTHER_USER, **place))
+        other_id = opened.json()["data"]["sessionId"]
+        with engines.connected(nodes[0].data) as held, held.transaction():
+            held.execute("select 1 from head where company = 1 for update")
+            ours.send_request("POST", RECORDS, event(session_id, "waits"))
+            told = [theirs.call("POST", RECORDS, event(other_id, str(n), auth0Id=demo.OTHER_USER)) for n in range(20)]
+            assert {answer.status for answer in told} == {201}
+            assert ours.is_quiet()
+        assert ours.answer().status == 201
 
 
 def test_the_ledger_is_sound_after_all_of_it(nodes: list[RunningServer]) -> None:

@@ -33,7 +33,7 @@ class WriteBatch(Protocol):
 
 
 class Appender:
-    """The one road by which records and voids enter the ledger."""
+    """One lane of the road by which records and voids enter the ledger."""
 
     def __init__(
         self,
@@ -133,6 +133,33 @@ class Appender:
                     future.set_exception(e)
             if isinstance(e, asyncio.CancelledError):
                 raise
+
+
+class Appenders:
+    """The one road, in lanes by company: where several can write at once, a company whose head is held keeps no
+    company of another lane waiting.
+    """
+
+    def __init__(self, lanes: Sequence[Appender]) -> None:
+        self._lanes = lanes
+
+    @property
+    def queue_length(self) -> int:
+        """Rows that wait for a transaction, in all lanes."""
+        return sum(lane.queue_length for lane in self._lanes)
+
+    def start(self) -> None:
+        for lane in self._lanes:
+            lane.start()
+
+    async def append(self, drafts: Sequence[Any]) -> Sequence[Any]:
+        """As `Appender.append`; the drafts are of one company."""
+        company: int = drafts[0].company
+        return await self._lanes[company % len(self._lanes)].append(drafts)
+
+    async def stop(self) -> None:
+        """Commits what is queued in every lane, answers everyone, then ends."""
+        await asyncio.gather(*(lane.stop() for lane in self._lanes))
 
 
 def _deliver(taken: list[Waiting], outcomes: Sequence[Any]) -> None:
