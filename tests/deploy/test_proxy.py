@@ -122,8 +122,8 @@ def proxy(first: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield started
 
 
-def test_the_file_is_valid_and_formatted_as_caddy_formats_it() -> None:
-    environment = {"PATH": os.environ["PATH"], "SITE": "localhost", "HOME": "/nonexistent"}
+def test_the_file_is_valid_and_formatted_as_caddy_formats_it(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "SITE": "localhost", "HOME": str(tmp_path)}
     for words in (("validate", "--adapter", "caddyfile", "--config"), ("fmt", "--diff")):
         done = subprocess.run([CADDY, *words, CADDYFILE], env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr + done.stdout
