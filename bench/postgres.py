@@ -27,6 +27,14 @@ OPTIONS = ("shared_buffers=512MB", "max_wal_size=4GB")
 STATEMENTS = ("executemany", "copy")
 
 
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """A database, and the data directory with the keys that it knows."""
+
+    url: str
+    data: Path
+
+
 @dataclass(slots=True)
 class PgRounds:
     """Measures what stands on PostgreSQL."""
@@ -87,21 +95,22 @@ class PgRounds:
         self.at.keep(Sample.of_rate("pg bulk", f"raw {statement}", PG_BATCH, float(done.stdout)))
 
     @contextmanager
-    def _grown(self, server: Postgres) -> Iterator[str | None]:
+    def _grown(self, server: Postgres) -> Iterator[Grown | None]:
         """A database with millions of records, filled once a run; None when growth is not measured."""
         if "pg_growth" not in self.at.plan.parts:
             yield None
             return
-        with database_of(server) as url:
-            with self.at.folder("pg_grown") as folder, subjects.hydrobit(self.at.cores, folder, database=url) as ours:
+        with database_of(server) as url, self.at.folder("pg_grown") as folder:
+            grown = Grown(url, folder / "data")
+            with subjects.hydrobit(self.at.cores, folder, data=grown.data, database=url) as ours:
                 self.at.grow(ours)
-            yield url
+            yield grown
 
-    def _growth(self, server: Postgres, folder: Path, grown: str) -> None:
+    def _growth(self, server: Postgres, folder: Path, grown: Grown) -> None:
         with (
             database_of(server) as fresh,
             subjects.hydrobit(self.at.cores, folder, name="empty store", database=fresh) as empty,
-            subjects.hydrobit(self.at.cores, folder, name="grown store", database=grown) as full,
+            subjects.hydrobit(self.at.cores, folder, name="grown store", data=grown.data, database=grown.url) as full,
         ):
             for subject in (empty, full):
                 self.at.create_once(subject, GROWTH_CONNECTIONS, kind="pg growth")
