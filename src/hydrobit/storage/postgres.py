@@ -25,6 +25,7 @@ from hydrobit.errors import Duplicate, SettingError, StoreAway, StoreBusy, Store
 from hydrobit.settings import Settings
 from hydrobit.storage import translation
 from hydrobit.storage.engine import Row, Transaction
+from hydrobit.storage.postgres_values import as_lines, as_row, encoded, finds_nothing, readers_of
 from hydrobit.storage.queries import POSTGRES, Query
 
 T = TypeVar("T")
@@ -109,7 +110,7 @@ class _Session:
         if self._savepoint_waits:
             self.say(b"")
         own = _own(query)
-        words: list[Any] = [_encoded(value) for value in values]
+        words: list[Any] = [encoded(value) for value in values]
         formats = [pq.Format.BINARY if isinstance(value, str | bytes) else pq.Format.TEXT for value in values]
         name = self._names.get(own.text) or self._prepare(own.text)
         if name is None:
@@ -175,17 +176,17 @@ class PostgresTransaction:
         self._session = session
 
     def one(self, query: Query, /, **values: object) -> Row | None:
-        if _finds_nothing(values):
+        if finds_nothing(values):
             return None
         result = self._ask(query, values)
-        return _row(result, 0, _readers(result)) if result.ntuples else None
+        return as_row(result, 0, readers_of(result)) if result.ntuples else None
 
     def all(self, query: Query, /, **values: object) -> list[Row]:
-        if _finds_nothing(values):
+        if finds_nothing(values):
             return []
         result = self._ask(query, values)
-        readers = _readers(result)
-        return [_row(result, number, readers) for number in range(result.ntuples)]
+        readers = readers_of(result)
+        return [as_row(result, number, readers) for number in range(result.ntuples)]
 
     def run(self, query: Query, /, **values: object) -> int:
         return self._ask(query, values).command_tuples or 0
@@ -193,7 +194,7 @@ class PostgresTransaction:
     def run_many(self, query: Query, rows: Iterable[Sequence[object]], /) -> None:
         rows, own = list(rows), _own(query)
         if len(rows) > 1 and own.copy is not None:
-            self._session.copy(own.copy, _as_lines(rows))
+            self._session.copy(own.copy, as_lines(rows))
             return
         for row in rows:
             self._session.ask(query, row)
@@ -426,83 +427,6 @@ def _own(query: Query) -> _Own:
     return _Own(translation.statement(own.text), own.names, None if copy is None else copy.encode())
 
 
-def _encoded(value: Any) -> bytes | None:
-    """Texts go in the binary format, which counts their bytes: in the other one a zero byte would end them."""
-    match value:
-        case None:
-            return None
-        case bytes():
-            return value
-        case str():
-            return value.encode()
-        case int():
-            return b"%d" % value
-        case float():
-            return repr(value).encode()
-    raise TypeError(f"a value of type {type(value).__name__} cannot be stored")
-
-
-def _finds_nothing(values: dict[str, object]) -> bool:
-    """True where a text has a zero byte: PostgreSQL holds no such text, and does not even let it be asked for."""
-    return any("\0" in value for value in values.values() if isinstance(value, str))
-
-
-def _as_lines(rows: Sequence[Sequence[object]]) -> bytes:
-    """Rows in the text format of COPY."""
-    writers = {kind: _writer(kind) for row in rows for kind in map(type, row)}
-    return "".join(["\t".join([writers[type(value)](value) for value in row]) + "\n" for row in rows]).encode()
-
-
-def _writer(kind: type) -> Callable[[Any], str]:
-    for parent, write in _WRITERS:
-        if issubclass(kind, parent):
-            return write
-    raise TypeError(f"a value of type {kind.__name__} cannot be stored")
-
-
-def _text(value: str) -> str:
-    return value if value.isalnum() else value.translate(_ESCAPED)
-
-
-_ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-_WRITERS: tuple[tuple[type, Callable[[Any], str]], ...] = (
-    (int, int.__repr__),
-    (str, _text),
-    (bytes, lambda value: f"\\\\x{value.hex()}"),
-    (type(None), lambda value: "\\N"),
-    (float, float.__repr__),
-)
-
-
-def _row(result: pq.abc.PGresult, number: int, readers: Sequence[Callable[[bytes], Any]]) -> Row:
-    value = result.get_value
-    return tuple(
-        [None if (found := value(number, column)) is None else read(found) for column, read in enumerate(readers)]
-    )
-
-
-def _readers(result: pq.abc.PGresult) -> list[Callable[[bytes], Any]]:
-    return [_READERS.get(result.ftype(column), bytes.decode) for column in range(result.nfields)]
-
-
-def _sum(text: bytes) -> int | float:
-    """A sum of whole numbers is one; an average is not."""
-    return float(text) if b"." in text or b"N" in text else int(text)
-
-
-_READERS: dict[int, Callable[[bytes], Any]] = {
-    16: lambda text: int(text == b"t"),  # a truth is 1 or 0, as SQLite has it
-    17: lambda text: bytes.fromhex(text[2:].decode()),
-    20: int,
-    21: int,
-    23: int,
-    700: float,
-    701: float,
-    1700: _sum,
-}
-"""By the number that PostgreSQL gives a type; the others are texts."""
-
-
 def _conninfo(url: str, limits: Limits) -> str:
     """The URL with what we ask of every connection. Raises SettingError, which does not tell the URL's password."""
     try:
@@ -571,9 +495,7 @@ def _is_left(error: BaseException) -> bool:
 def _told(wire: pq.abc.PGconn, result: pq.abc.PGresult | None) -> Exception:
     """What an answer that is no success means here."""
     lost = result is None or wire.status != pq.ConnStatus.OK
-    message = _field(
-        result, pq.DiagnosticField.MESSAGE_PRIMARY
-    )  # what is said beside it quotes rows, and rows hold names
+    message = _field(result, pq.DiagnosticField.MESSAGE_PRIMARY)  # what is said beside it quotes rows, which hold names
     message = message or (wire if result is None else result).get_error_message()
     state = _field(result, pq.DiagnosticField.SQLSTATE)
     if state == "23505":
