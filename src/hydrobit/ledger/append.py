@@ -6,7 +6,7 @@ There is no timer. While one batch commits, the next one gathers; each caller ge
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from hydrobit.errors import Code, Refused, StoreAway
@@ -152,10 +152,10 @@ class Appenders:
         for lane in self._lanes:
             lane.start()
 
-    async def append(self, drafts: Sequence[Any]) -> Sequence[Any]:
+    def append(self, drafts: Sequence[Any]) -> Awaitable[Sequence[Any]]:
         """As `Appender.append`; the drafts are of one company."""
         company: int = drafts[0].company
-        return await self._lanes[company % len(self._lanes)].append(drafts)
+        return self._lanes[company % len(self._lanes)].append(drafts)
 
     async def stop(self) -> None:
         """Commits what is queued in every lane, answers everyone, then ends."""

@@ -135,9 +135,10 @@ class Dispatcher:
         if isinstance(token, Refused):
             raise token
         will_do = not anew and (operation.judges_caller or not self._has_nodes)
-        caller = self._identity.known(token, now) if will_do else None
-        if caller is None or not operation.admits(caller):
-            caller = await self._identity.caller(token, now)
+        known = self._identity.known(token, now) if will_do else None
+        if known is not None and operation.admits(known):
+            return known
+        caller = await self._identity.caller(token, now)
         if not operation.admits(caller):
             raise Refused(Code.role_forbidden, f"{_standing(caller)} may not call {operation.name}.")
         return caller
