@@ -18,7 +18,7 @@ import psycopg
 from bench import subjects, wrk
 from bench.errors import BenchError
 from bench.measuring import Measuring
-from bench.plan import BULK_CONNECTIONS, COST_BATCH, COST_CONNECTIONS
+from bench.plan import COST_BATCH, COST_CONNECTIONS
 from bench.postgres import OPTIONS, database_of
 from bench.processes import ServerProcess
 from bench.subjects import Subject
@@ -73,24 +73,11 @@ def _of_engine(at: Measuring, engine: str, ours: Subject, read: Read) -> dict[st
     sessions, seconds = ours.open_sessions(), at.plan.seconds * 2
     target = wrk.Target(ours.server.url, ours.token, sessions)
 
-    def create() -> int:
-        run = wrk.create(target, connections=COST_CONNECTIONS, seconds=seconds, seed=at.seed(), core=at.cores.load)
-        return run.result.requests
-
-    def bulk() -> int:
-        run = wrk.bulk(
-            target,
-            batch=COST_BATCH,
-            connections=BULK_CONNECTIONS,
-            seconds=seconds,
-            seed=at.seed(),
-            core=at.cores.load,
-        )
-        return run.result.ok
-
-    return {
-        f"{engine}_{way.__name__}": _cost(at, f"{engine} {way.__name__}", ours, read, way) for way in (create, bulk)
+    ways: dict[str, Callable[[], int]] = {
+        "create": lambda: at.create(target, COST_CONNECTIONS, seconds).result.requests,
+        "bulk": lambda: at.bulk(target, COST_BATCH, seconds).result.ok,
     }
+    return {f"{engine}_{way}": _cost(at, f"{engine} {way}", ours, read, load) for way, load in ways.items()}
 
 
 def _cost(at: Measuring, name: str, ours: Subject, read: Read, load: Callable[[], int]) -> Cost:

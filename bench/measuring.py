@@ -35,7 +35,7 @@ class Measuring:
         acknowledged = 0
         for seconds in (self.plan.warm_up_seconds, self.plan.seconds):
             cpu_before = subject.server.cpu_seconds()
-            run = wrk.create(target, connections=connections, seconds=seconds, seed=self.seed(), core=self.cores.load)
+            run = self.create(target, connections, seconds)
             acknowledged += run.result.requests
         cpu = subject.server.cpu_seconds() - cpu_before
         subject.close_sessions(sessions, acknowledged=acknowledged, in_flight_max=2 * connections)
@@ -47,18 +47,20 @@ class Measuring:
         acknowledged = 0
         for seconds in (2 * self.plan.warm_up_seconds, self.plan.bulk_seconds):
             cpu_before = ours.server.cpu_seconds()
-            run = wrk.bulk(
-                target,
-                batch=batch,
-                connections=BULK_CONNECTIONS,
-                seconds=seconds,
-                seed=self.seed(),
-                core=self.cores.load,
-            )
+            run = self.bulk(target, batch, seconds)
             acknowledged += run.result.ok
         cpu = ours.server.cpu_seconds() - cpu_before
         ours.close_sessions(sessions, acknowledged=acknowledged, in_flight_max=2 * BULK_CONNECTIONS * batch)
         self.keep(Sample.of_load(kind, ours.name, batch, run, run.result.ok, cpu))
+
+    def create(self, target: wrk.Target, connections: int, seconds: float) -> wrk.Run:
+        """Records one by one, from the load's core."""
+        return wrk.create(target, connections=connections, seconds=seconds, seed=self.seed(), core=self.cores.load)
+
+    def bulk(self, target: wrk.Target, batch: int, seconds: float) -> wrk.Run:
+        """Records by bulk calls, from the load's core."""
+        seed, core = self.seed(), self.cores.load
+        return wrk.bulk(target, batch=batch, connections=BULK_CONNECTIONS, seconds=seconds, seed=seed, core=core)
 
     def grow(self, ours: Subject) -> None:
         """Fill a store with millions of records."""
