@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -36,15 +37,20 @@ def bench(
     *,
     quick: bool = False,
     only: Annotated[tuple[Part, ...], Parameter(negative=())] = PARTS,
+    rounds: int | None = None,
+    seconds: int | None = None,
 ) -> None:
     """Run the benchmark.
 
     Args:
         quick: one short round, to see that everything works.
         only: measure only these parts; may be given several times.
+        rounds: measure so often, for a machine whose speed changes from minute to minute.
+        seconds: put the load on so long each time.
     """
     parts = frozenset(only)
     plan = Plan.quick(parts) if quick else Plan(parts)
+    plan = replace(plan, rounds=rounds or plan.rounds, seconds=seconds or plan.seconds)
     _end_in_order()
     _give_up_after(plan.seconds_max())
     console.print(f"About {plan.seconds_expected() / 60:.0f} min, at most {plan.seconds_max() / 60:.0f} min.")
@@ -54,12 +60,12 @@ def bench(
         facts = machine.facts(scratch)
         os.sched_setaffinity(0, {cores.load})
         measuring = Measuring(plan, cores, scratch, console.print)
-        rounds = Rounds(measuring)
-        rounds.run()
+        embedded = Rounds(measuring)
+        embedded.run()
         PgRounds(measuring).run()
         costs = cost.measure(measuring) if "cost" in parts else {}
     rows = report.rows_of(measuring.samples)
-    figures = report.figures_of(rows, measuring.resident_mb, rounds.harvest)
+    figures = report.figures_of(rows, measuring.resident_mb, embedded.harvest)
     report.show(console, figures, rows)
     about = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),

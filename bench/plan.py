@@ -18,6 +18,7 @@ Part = Literal[
     "pg_create",
     "pg_bulk",
     "pg_growth",
+    "pg_workers",
     "cost",
 ]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -33,6 +34,8 @@ GROWTH_CONNECTIONS = 64
 PG_CONNECTIONS = (1, 64)
 PG_POOL_SIZES = (5, 20)
 PG_BATCH = 1_000
+PG_WORKERS = (1, 2)
+"""Server processes on one port, which here share two cores with the database and a part of the load."""
 COST_CONNECTIONS = 64
 COST_BATCH = 1_000
 FILL_RECORDS_PER_S = 50_000
@@ -99,6 +102,7 @@ class Plan:
             "pg_create": (2 + len(PG_POOL_SIZES)) * len(PG_CONNECTIONS),
             "pg_bulk": 4,
             "pg_growth": 2,
+            "pg_workers": len(PG_WORKERS),
         }
         one = self.seconds + self.warm_up_seconds + 1
         measuring = self.rounds * sum(one * count for part, count in loads.items() if part in self.parts)

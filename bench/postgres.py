@@ -17,7 +17,7 @@ from pathlib import Path
 from bench import subjects
 from bench.errors import BenchError
 from bench.measuring import Measuring
-from bench.plan import GROWTH_CONNECTIONS, PG_BATCH, PG_CONNECTIONS, PG_POOL_SIZES
+from bench.plan import GROWTH_CONNECTIONS, PG_BATCH, PG_CONNECTIONS, PG_POOL_SIZES, PG_WORKERS
 from bench.report import Sample
 from tests import postgres
 from tests.postgres import Postgres
@@ -52,6 +52,8 @@ class PgRounds:
                     self._create(server, folder)
                 with self.at.folder("pg_bulk") as folder:
                     self._bulk(server, folder)
+                with self.at.folder("pg_workers") as folder:
+                    self._workers(server, folder)
                 if grown is not None:
                     with self.at.folder("pg_growth") as folder:
                         self._growth(server, folder, grown)
@@ -80,6 +82,17 @@ class PgRounds:
             for statement in STATEMENTS:
                 with database_of(server, url) as target:
                     self._raw(url, target, statement)
+
+    def _workers(self, server: Postgres, folder: Path) -> None:
+        """One server process, then two on the same port, free to use every core as they would be."""
+        for workers in PG_WORKERS if "pg_workers" in self.at.plan.parts else ():
+            with (
+                database_of(server) as url,
+                subjects.hydrobit(
+                    self.at.cores, folder, database=url, name=f"processes {workers}", workers=workers
+                ) as ours,
+            ):
+                self.at.create_once(ours, max(PG_CONNECTIONS), kind="pg workers")
 
     def _raw(self, source: str, target: str, statement: str) -> None:
         words = [source, target, statement, str(PG_BATCH), str(self.at.plan.seconds)]

@@ -16,6 +16,8 @@ from bench.errors import BenchError
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 15.0
 POLL_SECONDS = 0.02
+CORES_MAX = 1024
+"""The kernel takes of such a set those that there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,17 @@ class ServerProcess:
         raise BenchError(f"Process {self.pid} tells nothing about its memory.")
 
     def cpu_seconds(self) -> float:
-        """The time on a processor that the process has used since it started, all its threads, user and system."""
-        after_name = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+        """The time on a processor that the process and those it started have used, all threads, user and system."""
+        return sum(_cpu_seconds(pid) for pid in (self.pid, *_children(self.pid)))
+
+
+def _cpu_seconds(pid: int) -> float:
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def free_port() -> int:
@@ -67,9 +77,11 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    command: Sequence[str], *, port: int, core: int, log: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str], *, port: int, core: int | None, log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[ServerProcess]:
-    """Run `command`, which serves on `port`, pinned on `core`; it is ended when the block is left, also by an error.
+    """Run `command`, which serves on `port`, pinned on `core` (None: on all of them).
+
+    It is ended when the block is left, also by an error.
 
     Its output goes to `log`. Settings of ours in the caller's environment are taken out: defaults are measured.
     Raises BenchError with the end of the output when the server does not come up, or ended before the block did.
@@ -82,7 +94,7 @@ def serving(
             stderr=subprocess.STDOUT,
             env={**plain_environment(), **(environment or {})},
             start_new_session=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+            preexec_fn=lambda: os.sched_setaffinity(0, range(CORES_MAX) if core is None else {core}),
         )
     try:
         _await_port(process, port, log)

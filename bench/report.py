@@ -125,6 +125,10 @@ def figures_of(
         "pg_bulk_1000_vs_raw": ratio("pg bulk", 1_000, "hydrobit", "raw executemany"),
         "pg_bulk_1000_vs_copy": ratio("pg bulk", 1_000, "hydrobit", "raw copy"),
         "pg_growth_5m_vs_empty": ratio("pg growth", 64, "grown", "empty"),
+        "pg_two_processes_vs_one": ratio("pg workers", 64, "processes 2", "processes 1"),
+        "pg_two_processes_cpu_vs_one": _cost_ratio(
+            alone("pg workers", "processes 2"), alone("pg workers", "processes 1")
+        ),
         "p99_ms_c64": ours.p99_ms if ours else None,
         "rss_mb_c256": round(median(resident_mb), 1) if resident_mb else None,
         "workers_page_ms": page.p50_ms if page else None,
@@ -137,6 +141,11 @@ def figures_of(
         "harvest_quiet_p50_ms": harvest.quiet_p50_ms if harvest else None,
         "harvest_quiet_p99_ms": harvest.quiet_p99_ms if harvest else None,
     }
+
+
+def _cost_ratio(one: Row | None, other: Row | None) -> float | None:
+    """How much of a processor's time a record costs, against another subject."""
+    return round(one.cpu_us / other.cpu_us, 3) if one and other and one.cpu_us and other.cpu_us else None
 
 
 def document(figures: dict[str, float | None], rows: Sequence[Row], **about: Any) -> dict[str, Any]:

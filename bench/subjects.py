@@ -79,15 +79,27 @@ def typical(cores: Cores, scratch: Path, *, pool_size: int, database: str = "") 
 
 @contextmanager
 def hydrobit(
-    cores: Cores, scratch: Path, *, data: Path | None = None, database: str = "", name: str = "hydrobit"
+    cores: Cores,
+    scratch: Path,
+    *,
+    data: Path | None = None,
+    database: str = "",
+    name: str = "hydrobit",
+    workers: int | None = None,
 ) -> Iterator[Subject]:
-    """Ours as shipped, on the store in `data`, or on an empty one, or on this PostgreSQL database."""
+    """Ours as shipped, on the store in `data`, or on an empty one, or on this PostgreSQL database.
+
+    With `workers` it runs in so many processes, on any core.
+    """
     port = free_port()
     data = data or scratch / f"hydrobit-{port}"
     command = [str(HYDROBIT), "serve", "--data", str(data), "--demo", "--port", str(port)]
     environment = {"HYDROBIT_DATABASE_URL": database} if database else {}
+    core = cores.server if workers is None else None
+    if workers is not None:
+        command += ["--workers", str(workers)]
     log = scratch / f"hydrobit-{port}.log"
-    with serving(command, port=port, core=cores.server, log=log, environment=environment) as server:
+    with serving(command, port=port, core=core, log=log, environment=environment) as server:
         httpx.get(f"{server.url}/readyz").raise_for_status()
         command = [str(HYDROBIT), "token", USER, "--data", str(data)]
         environment = plain_environment() | environment
