@@ -1,7 +1,7 @@
 """The types of the one table: an `Operation` is a row, a `Call` what reaches its handler, a `Reply` what it answers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -223,6 +223,10 @@ class Operation:
     body_limit: BodyLimit = "body_bytes_max"
     judges_caller: bool = False
     """Whether its transaction finds out that the caller's rights were changed; then remembered ones will do."""
+
+    together: Callable[[Context, Sequence[Call]], Awaitable[Sequence[Reply | Exception]]] | None = None
+    """Handles several calls of one caller in one transaction, for a road by which many come at once: an outcome each, in
+    order. Without a path or query."""
 
     def admits(self, caller: Caller) -> bool:
         """Whether the caller's role, or the scope of its key, may call this row."""

@@ -50,9 +50,24 @@ async def create(context: Context, call: Call) -> Reply:
     draft = _draft(context, call, call.body, call.source, call.caller.access_no)
     if len(draft.worker_id) == STORED_WORKER_ID_LENGTH:
         (draft,) = await _with_business_ids(context, [draft])
-    outcome = _recorded(*await context.appender.append((draft,)))
-    data = RecordCreatedData(payloadPreview=_preview(draft, outcome), idempotent=outcome.replay)
-    return Reply(200 if outcome.replay else 201, RecordCreated(data=data, ignored=call.ignored_or_unset))
+    return _created(call, draft, _recorded(*await context.appender.append((draft,))))
+
+
+async def create_together(context: Context, calls: Sequence[Call]) -> list[Reply | Exception]:
+    """As `create`, for calls of one caller that came together; an outcome each, in order."""
+    outcomes: list[Reply | Exception] = []
+    drafts: dict[int, RecordDraft] = {}
+    for place, call in enumerate(calls):
+        try:
+            drafts[place] = _draft(context, call, call.body, call.source, call.caller.access_no)
+        except Refused as refused:
+            outcomes.append(refused)
+        else:
+            outcomes.append(_NOT_YET)
+    ready = await _with_business_ids(context, [*drafts.values()])
+    for place, draft, outcome in zip(drafts, ready, await context.appender.append(ready) if ready else (), strict=True):
+        outcomes[place] = outcome if isinstance(outcome, Exception) else _created(calls[place], draft, outcome)
+    return outcomes
 
 
 async def create_many(context: Context, call: Call) -> Reply:
@@ -132,6 +147,11 @@ async def _with_business_ids(context: Context, drafts: list[RecordDraft]) -> lis
         msgspec.structs.replace(draft, worker_id=found[draft.worker_id]) if draft.worker_id in found else draft
         for draft in drafts
     ]
+
+
+def _created(call: Call, draft: RecordDraft, outcome: Recorded) -> Reply:
+    data = RecordCreatedData(payloadPreview=_preview(draft, outcome), idempotent=outcome.replay)
+    return Reply(200 if outcome.replay else 201, RecordCreated(data=data, ignored=call.ignored_or_unset))
 
 
 def _recorded(outcome: Outcome) -> Recorded:

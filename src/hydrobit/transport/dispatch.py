@@ -6,7 +6,8 @@ The order is the contract's: body size (done by the road), token, body shape, au
 import asyncio
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ import structlog
 
 from hydrobit.errors import CallerChanged, Code, Refused, StoreError
 from hydrobit.identity.service import Identity
-from hydrobit.operation import Call, Caller, Context, Operation, Parameter, Reply, Source
+from hydrobit.operation import Call, Caller, Context, Device, Operation, Parameter, Reply, Source
 from hydrobit.transport.metrics import Metrics
 from hydrobit.wire import envelope
 
@@ -23,6 +24,10 @@ log = structlog.get_logger("hydrobit")
 DECODE_IN_THREAD_BYTES_MIN = 1_048_576
 """A body that is larger is decoded beside the event loop."""
 _NOTHING: Mapping[str, str] = {}
+_NOT_YET = Refused(Code.internal, "The call was not answered.")
+
+Credential = str | Caller | Refused | None
+"""A token or company key; why there is none; or a caller who is known already."""
 
 
 class Dispatcher:
@@ -43,24 +48,26 @@ class Dispatcher:
         self,
         operation: Operation,
         request_id: str,
-        token: str | Refused | None,
+        token: Credential,
         path: Mapping[str, str],
         query: Mapping[str, str] | Refused,
         body: bytes,
         source: Source,
+        device: Device | None = None,
     ) -> Reply:
         """Authenticates, decodes and handles one call; an error becomes the reply that tells it.
 
-        A token or query that the road could not read is its refusal, which is told in its turn.
+        A token or query that the road could not read is its refusal, which is told in its turn. `device` is that of the
+        branch in which the call came.
         """
         try:
-            reply = await self._handle(operation, token, path, query, body, source)
+            reply = await self._handle(operation, token, path, query, body, source, device)
         except Exception as e:
             reply = self._failed(e, operation, request_id)
         self._tell(operation, request_id, reply)
         return reply
 
-    async def admit(self, operation: Operation, request_id: str, token: str | Refused | None) -> Reply | Caller:
+    async def admit(self, operation: Operation, request_id: str, token: Credential) -> Reply | Caller:
         """Who calls, before the call goes on to `answer`; or the refusal of a caller who may not call at all."""
         try:
             return await self._admitted(operation, token, self._context.clock.now())
@@ -94,54 +101,130 @@ class Dispatcher:
             log.debug("refused", operation=operation, request_id=request_id, code=refused.code)
         return Reply(refused.status, envelope.error(refused, request_id))
 
+    async def answer_together(
+        self,
+        operation: Operation,
+        request_ids: Sequence[str],
+        token: Credential,
+        bodies: Sequence[bytes | Refused],
+        source: Source,
+        device: Device | None = None,
+    ) -> list[Reply]:
+        """As `answer`, for several calls of one caller to a row that takes them together; one reply each, in order."""
+        try:
+            outcomes: Sequence[Reply | Exception] = await self._handle_together(operation, token, bodies, source, device)
+        except Exception as e:
+            outcomes = [e] * len(bodies)
+        replies = [
+            self._failed(outcome, operation, request_id) if isinstance(outcome, Exception) else outcome
+            for request_id, outcome in zip(request_ids, outcomes, strict=True)
+        ]
+        for request_id, reply in zip(request_ids, replies, strict=True):
+            self._tell(operation, request_id, reply)
+        return replies
+
     async def _handle(
         self,
         operation: Operation,
-        token: str | Refused | None,
+        token: Credential,
         path: Mapping[str, str],
         query: Mapping[str, str] | Refused,
         body: bytes,
         source: Source,
+        device: Device | None,
     ) -> Reply:
         now = self._context.clock.now()
-        caller = await self._admitted(operation, token, now)
+        caller = await self._admitted(operation, token, now, device)
         if isinstance(query, Refused):
             raise query
         values = _parameters(operation.parameters, query) if operation.parameters else _NOTHING
         if len(body) < DECODE_IN_THREAD_BYTES_MIN:
-            shape, ignored = _body(operation, body)
+            decoded = _body(operation, body)
         else:
-            shape, ignored = await asyncio.to_thread(_body, operation, body)
-        speaking = shape if operation.caller_in is None else getattr(shape, operation.caller_in)
-        _same_caller(caller, speaking, values)
-        _same_company(caller, speaking, values)
-        call = Call(caller, shape, path, values, source, now, ignored)
+            decoded = await asyncio.to_thread(_body, operation, body)
+        call = _call(operation, caller, path, values, decoded, source, now)
         while True:
             try:
                 return await operation.handler(self._context, call)
             except CallerChanged:
-                call = msgspec.structs.replace(call, caller=await self._admitted(operation, token, now, anew=True))
+                call = msgspec.structs.replace(
+                    call, caller=await self._admitted(operation, token, now, device, anew=True)
+                )
+
+    async def _handle_together(
+        self,
+        operation: Operation,
+        token: Credential,
+        bodies: Sequence[bytes | Refused],
+        source: Source,
+        device: Device | None,
+    ) -> list[Reply | Exception]:
+        assert operation.together is not None, "a row that takes calls together says how"
+        now = self._context.clock.now()
+        caller = await self._admitted(operation, token, now, device)
+        outcomes: list[Reply | Exception] = []
+        calls: dict[int, Call] = {}
+        for place, body in enumerate(bodies):
+            try:
+                if isinstance(body, Refused):
+                    raise body
+                calls[place] = _call(operation, caller, _NOTHING, _NOTHING, _body(operation, body), source, now)
+            except Refused as refused:
+                outcomes.append(refused)
+            else:
+                outcomes.append(_NOT_YET)
+        while calls:
+            for place, outcome in zip(calls, await operation.together(self._context, [*calls.values()]), strict=True):
+                outcomes[place] = outcome
+            calls = {place: call for place, call in calls.items() if isinstance(outcomes[place], CallerChanged)}
+            if calls:
+                caller = await self._admitted(operation, token, now, device, anew=True)
+                calls = {place: msgspec.structs.replace(call, caller=caller) for place, call in calls.items()}
+        return outcomes
 
     async def _admitted(
-        self, operation: Operation, token: str | Refused | None, now: int, *, anew: bool = False
+        self, operation: Operation, token: Credential, now: int, device: Device | None = None, *, anew: bool = False
     ) -> Caller:
         """Who calls. Raises Refused for a token that does not count, and for a caller who may not call this row.
 
         What is remembered of a caller refuses nobody, and admits nobody where another node may have changed it, unless
-        the row's own transaction finds that out.
+        the row's own transaction finds that out. `device` is that of the branch in which a user without one calls.
         """
         if token is None:
             raise Refused(Code.token_missing, "Send one header Authorization: Bearer <token>.")
         if isinstance(token, Refused):
             raise token
-        will_do = not anew and (operation.judges_caller or not self._has_nodes)
-        known = self._identity.known(token, now) if will_do else None
-        if known is not None and operation.admits(known):
-            return known
-        caller = await self._identity.caller(token, now)
+        if isinstance(token, Caller):
+            caller = token
+        else:
+            will_do = not anew and (operation.judges_caller or not self._has_nodes)
+            known = self._identity.known(token, now) if will_do else None
+            if known is not None and device is None and operation.admits(known):
+                return known
+            caller = await self._identity.caller(token, now)
+        if device is not None and caller.device is None:
+            caller = replace(caller, device=device)
         if not operation.admits(caller):
             raise Refused(Code.role_forbidden, f"{_standing(caller)} may not call {operation.name}.")
         return caller
+
+
+def _call(
+    operation: Operation,
+    caller: Caller,
+    path: Mapping[str, str],
+    values: Mapping[str, Any],
+    decoded: tuple[Any, tuple[str, ...]],
+    source: Source,
+    now: int,
+) -> Call:
+    """The call, once it is sure that it names no other caller than its own."""
+    shape, ignored = decoded
+    speaking = shape if operation.caller_in is None else getattr(shape, operation.caller_in)
+    if caller.role is not None or not operation.names_user:
+        _same_caller(caller, speaking, values)
+    _same_company(caller, speaking, values)
+    return Call(caller, shape, path, values, source, now, ignored)
 
 
 def _standing(caller: Caller) -> str:

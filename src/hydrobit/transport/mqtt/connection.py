@@ -1,0 +1,345 @@
+"""One client of MQTT on this process: its session, whatever carries the bytes, and the work in between.
+
+A task runs only while there is something to answer; an idle connection has none.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+import structlog
+
+from hydrobit.errors import Code, Refused, StoreError
+from hydrobit.operation import Caller
+from hydrobit.transport.mqtt.packets import Publish, Subscribe, Unsubscribe
+from hydrobit.transport.mqtt.ports import SessionKey
+from hydrobit.transport.mqtt.properties import Properties
+from hydrobit.transport.mqtt.reasons import Reason
+from hydrobit.transport.mqtt.road import TOGETHER_MAX, Answered, Fate, Message, Sender
+from hydrobit.transport.mqtt.session import QOS_0, V5, Session
+from hydrobit.transport.mqtt.topics import is_below, replies_of
+from hydrobit.wire.envelope import encode
+
+if TYPE_CHECKING:
+    from hydrobit.transport.mqtt.clients import Clients
+
+log = structlog.get_logger("hydrobit")
+
+METHOD = "method"
+"""The user property by which a message chooses among the methods of a path."""
+
+
+class Carrier(Protocol):
+    """What moves the bytes: a WebSocket or a TCP connection."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def close(self) -> None:
+        """Ends it once what was written is sent."""
+        ...
+
+    def abort(self) -> None: ...
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    async def drain(self) -> None:
+        """Returns once the peer has taken enough of what was written, or is gone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What was known before CONNECT: a credential of the upgrade request, and the device its query names."""
+
+    token: str | None = None
+    device_id: str | None = None
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a 3.1.1 client finds under its replies, which has no properties."""
+
+    status: int
+    id: str | None
+    """The clientEventId of what it sent, where there is one."""
+    packetId: int | None
+    topic: str
+    deadLetter: str | msgspec.UnsetType = msgspec.UNSET
+    answer: msgspec.Raw
+
+
+class _EventId(msgspec.Struct):
+    clientEventId: str
+
+
+_event_id = msgspec.json.Decoder(_EventId)
+
+
+class Connection:
+    """One client, from its first byte to its last. `clients` is what all connections of the process share."""
+
+    def __init__(self, clients: "Clients", carrier: Carrier, head: Head) -> None:
+        self._clients, self._carrier, self._head = clients, carrier, head
+        self._session = Session(clients.limits)
+        self._task: asyncio.Task[None] | None = None
+        self._is_paused = self._is_lost = self._is_stopping = self._has_left = False
+        self._heard = time.monotonic()
+        self._ends_at: int | None = None
+        self.owner = clients.next_owner()
+        self.key: SessionKey | None = None
+        self.sender: Sender | None = None
+        self.caller: Caller | None = None
+
+    # What the carrier and the house tell.
+
+    def received(self, data: bytes) -> None:
+        self._heard = time.monotonic()
+        self._session.receive(data)
+        self._flush()
+        self._go_on()
+
+    def lost(self) -> None:
+        """The carrier is gone. What came before is still answered: it may be in the ledger as well."""
+        self._is_lost = True
+        self._go_on()
+
+    def sweep(self, now: float) -> None:
+        """Ends a connection that was silent for too long (3.1.2.10), or whose token's time is over."""
+        session = self._session
+        if not session.is_accepted:
+            if now - self._heard > self._clients.connect_s_max:
+                self._carrier.abort()
+        elif session.keep_alive_s and now - self._heard > 1.5 * session.keep_alive_s:
+            self.end(Reason.keep_alive_timeout)
+        elif self._ends_at is not None and self._clients.now() >= self._ends_at:
+            self.end(Reason.not_authorized, "token_expired: The token's time is over; connect with a new one.")
+
+    def end(self, reason: Reason, sentence: str = "") -> None:
+        """Ends the connection and tells the client why; what it sent and was not answered comes again."""
+        self._session.end(reason, sentence)
+        self._flush()
+        self._go_on()
+
+    def stop(self) -> None:
+        """Answers what is under way, then ends."""
+        self._is_stopping = True
+        self._go_on()
+
+    # The work.
+
+    def _go_on(self) -> None:
+        if self._task is None and not self._has_left and (self._is_ending or self._has_work):
+            self._task = asyncio.get_running_loop().create_task(self._work())
+        self._pace()
+
+    @property
+    def _has_work(self) -> bool:
+        session = self._session
+        return session.connect is not None and (not session.is_accepted or bool(session.inbox))
+
+    @property
+    def _is_ending(self) -> bool:
+        return self._session.is_over or self._session.is_leaving or self._is_lost or self._is_stopping
+
+    async def _work(self) -> None:
+        """Answers all that waits, in its order, and takes leave where it is time to."""
+        session = self._session
+        try:
+            while self._has_work and not session.is_over:
+                if not session.is_accepted:
+                    await self._let_in()
+                elif isinstance(session.inbox[0], Publish):
+                    await self._answer()
+                else:
+                    await self._subscribe()
+                self._flush()
+                self._pace()
+                await self._carrier.drain()
+        except StoreError as e:
+            log.error("store failed", road="mqtt", error=str(e))
+            session.end(Reason.server_busy, "unavailable: The store did not answer; connect and send again.")
+        except Exception:
+            log.exception("connection failed", road="mqtt")
+            session.end(Reason.unspecified_error, "internal: Something failed in the server; connect and send again.")
+        if self._is_ending:
+            await self._leave()
+        self._task = None
+
+    async def _let_in(self) -> None:
+        session, clients = self._session, self._clients
+        connect = session.connect
+        assert connect is not None, "who has not asked is not let in"
+        try:
+            entry = await clients.admit(_token(connect.password, self._head.token), self._head.device_id)
+            session.client_id = session.client_id or clients.new_client_id()
+            self.key = SessionKey(entry.caller.company, entry.subject, session.client_id)
+            self.caller, self.sender, self._ends_at = entry.caller, entry.sender, entry.ends_at
+            clients.enter(self)
+        except Refused as refused:
+            session.refuse(_why_not(refused), f"{refused.code}: {refused.detail}")
+            return
+        opened = await clients.keeping.open_session(
+            self.key, self.owner, clean=connect.clean_start, expiry_s=session.expiry_s
+        )
+        branch = self.sender.branch
+        roots = (replies_of(session.client_id), *((branch.topic,) if branch else ()))
+        session.accept(is_present=opened.is_present, subscriptions=opened.subscriptions, readable=roots)
+
+    async def _subscribe(self) -> None:
+        session = self._session
+        asked = session.inbox.popleft()
+        assert isinstance(asked, Subscribe | Unsubscribe), "messages are answered elsewhere"
+        if session.expiry_s and self.key is not None:
+            await self._clients.keeping.set_subscriptions(self.key, self.owner, session.after(asked))
+        session.subscribed(asked)
+
+    async def _answer(self) -> None:
+        """Answers the messages that wait at the front, and acknowledges each in its turn."""
+        assert self.sender is not None, "who was not let in is not answered"
+        messages = self._session.take_messages(TOGETHER_MAX)
+        asked = [Message(message.topic, message.payload, _method(message)) for message in messages]
+        for message, answered in zip(messages, await self._clients.road.answer(self.sender, asked), strict=False):
+            await self._settle(message, answered)
+            if self._session.is_over:
+                return
+
+    async def _settle(self, message: Publish, answered: Answered) -> None:
+        """Says what became of a message: its answer first, so that who has the acknowledgement has had the answer."""
+        session, clients = self._session, self._clients
+        if answered.fate is Fate.stranger:
+            session.end(Reason.not_authorized, answered.sentence)
+            return
+        if answered.fate is Fate.passing and message.qos != QOS_0:
+            session.end(Reason.server_busy, answered.sentence)
+            return
+        letter = await self._bury(message, answered)
+        unheard = self._reply(message, answered, letter)
+        sentence = " ".join(filter(None, [answered.sentence, letter and f"It is kept as {letter}.", unheard]))
+        session.acknowledge(message, Reason(answered.reason), sentence)
+        clients.told(message.qos, answered.fate)
+
+    async def _bury(self, message: Publish, answered: Answered) -> str | None:
+        """Keeps what was refused and cannot be told so, and what a fault of ours refused; returns the letter's id."""
+        is_told = self._session.version == V5 and answered.fate is not Fate.failed
+        if answered.error is None or message.qos == QOS_0 or is_told:
+            return None
+        assert self.caller is not None and self.key is not None, "who was not let in is not answered"
+        self._clients.buried()
+        return await self._clients.keeping.bury(
+            self.caller,
+            self.key.client_id,
+            message.topic,
+            message.payload,
+            answered.error.code,
+            answered.error.error,
+            answered.request_id,
+        )
+
+    def _reply(self, message: Publish, answered: Answered, letter: str | None) -> str:
+        """Sends the answer where the client has asked for it; returns why it could not be sent there."""
+        session = self._session
+        if session.version != V5:
+            for topic in self._own_topics():
+                if session.reads(topic):
+                    session.reply(topic, _told(message, answered, letter))
+                    break
+            return ""
+        topic = message.properties.response_topic
+        if topic is None:
+            return ""
+        if not any(is_below(topic, own) for own in self._own_topics()):
+            return f"No answer is sent to {topic[:100]}: it must stand under {self._own_topics()[0]}."
+        if not session.reads(topic):
+            return f"No answer is sent: the client has not subscribed to {topic[:100]}."
+        facts = [("status", str(answered.status)), *([("dead-letter", letter)] if letter else [])]
+        properties = Properties(correlation_data=message.properties.correlation_data, user_properties=tuple(facts))
+        session.reply(topic, answered.body(), properties)
+        return ""
+
+    def _own_topics(self) -> list[str]:
+        """Where the client finds its answers: under its own replies, and there in its device's branch."""
+        own = replies_of(self._session.client_id)
+        branch = self.sender.branch if self.sender else None
+        return [own, *([f"{branch.topic}/{own}"] if branch else [])]
+
+    # The end, and the pace.
+
+    async def _leave(self) -> None:
+        session, self._has_left = self._session, True
+        if self._is_stopping:
+            session.end(Reason.server_shutting_down)
+        self._flush()
+        self._carrier.close()
+        if self.key is None:
+            return
+        self._clients.leave(self)
+        try:
+            await self._clients.keeping.close_session(self.key, self.owner, session.expiry_s)
+        except StoreError as e:  # it then counts as there until it is over
+            log.warning("session not closed", error=str(e))
+
+    def _flush(self) -> None:
+        data = self._session.outgoing()
+        if data and not self._is_lost:
+            self._carrier.write(data)
+
+    def _pace(self) -> None:
+        """Reads on only while little waits: who sends far ahead waits in the network, not in this memory."""
+        session, limits = self._session, self._clients.limits
+        is_crowded = (
+            len(session.inbox) >= limits.receive_max
+            or session.waiting_bytes >= limits.packet_bytes_max
+            or (session.connect is not None and not session.is_accepted)
+        )
+        if is_crowded != self._is_paused and not self._is_lost:
+            self._is_paused = is_crowded
+            (self._carrier.pause_reading if is_crowded else self._carrier.resume_reading)()
+
+
+def _token(password: bytes | None, beside: str | None) -> str | None:
+    """The credential that counts: the password, then what the upgrade request carried."""
+    if password is None:
+        return beside
+    try:
+        return password.decode("ascii").strip()
+    except UnicodeDecodeError as e:
+        raise Refused(Code.token_invalid, "The password must be a token.") from e
+
+
+def _why_not(refused: Refused) -> Reason:
+    """What a refused CONNECT is told (3.2.2.2)."""
+    match refused.status:
+        case 401:
+            return Reason.bad_user_name_or_password if refused.code == Code.token_invalid else Reason.not_authorized
+        case 503:
+            return Reason.server_unavailable if refused.code == Code.unavailable else Reason.quota_exceeded
+        case _:
+            return Reason.not_authorized
+
+
+def _method(message: Publish) -> str | None:
+    for name, value in message.properties.user_properties:
+        if name == METHOD:
+            return value
+    return None
+
+
+def _told(message: Publish, answered: Answered, letter: str | None) -> bytes:
+    """An answer with what a message of 3.1.1 cannot say beside it."""
+    try:
+        event_id = _event_id.decode(message.payload).clientEventId
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        event_id = None
+    return encode(
+        Told(
+            status=answered.status,
+            id=event_id,
+            packetId=message.packet_id,
+            topic=message.topic,
+            deadLetter=letter or msgspec.UNSET,
+            answer=msgspec.Raw(answered.body()),
+        )
+    )

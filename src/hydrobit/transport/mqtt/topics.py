@@ -1,0 +1,112 @@
+"""From a topic to the row it reaches: the path of the row under HTTP without `/api/`, or a device's own branch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from starlette.routing import compile_path
+
+from hydrobit.errors import Code, Refused
+from hydrobit.operation import Operation
+
+PREFIX = "/api/"
+BRANCH = "connect"
+REPLIES = "replies"
+WRITES, READS = ("POST", "PATCH"), ("GET", "HEAD")
+
+
+class Target(NamedTuple):
+    """A row, and what its path template took from the topic."""
+
+    operation: Operation
+    path: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Where a device has its topics: `connect/{companyId}/{projectId}/{deviceId}`."""
+
+    company_id: str
+    project_id: str
+    device_id: str
+
+    @property
+    def topic(self) -> str:
+        return f"{BRANCH}/{self.company_id}/{self.project_id}/{self.device_id}"
+
+
+class Topics:
+    """The rows of the table by topic. Built once; `find` is asked for every message."""
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self._fixed: dict[str, dict[str, Operation]] = {}
+        self._branch: dict[str, Operation] = {row.branch: row for row in operations if row.branch}
+        templates: dict[str, dict[str, Operation]] = {}
+        for row in operations:
+            if row.http.path.startswith(PREFIX):
+                rows = templates if "{" in row.http.path else self._fixed
+                rows.setdefault(row.http.path.removeprefix(PREFIX), {})[row.http.method] = row
+        self._templates = [(compile_path(topic)[0], methods) for topic, methods in templates.items()]
+
+    def find(self, topic: str, branch: Branch | None, method: str | None = None) -> Target:
+        """The row that a topic reaches, with or without a leading `/` or `api/`.
+
+        Where a path takes several methods, the one that writes is meant; the first that reads, where none writes;
+        another one where the message names it. Raises Refused: unknown_path, method_not_allowed, device_mismatch.
+        """
+        place = topic.removeprefix("/").removeprefix("api/")
+        methods = self._fixed.get(place)
+        if methods is not None:
+            return Target(_of(methods, method), {})
+        if place.startswith(f"{BRANCH}/"):
+            return self._below(place, branch, method)
+        for pattern, methods in self._templates:
+            match = pattern.match(place)
+            if match is not None:
+                return Target(_of(methods, method), match.groupdict())
+        raise Refused(Code.unknown_path, f"There is nothing at the topic {topic[:200]}.")
+
+    def _below(self, topic: str, branch: Branch | None, method: str | None) -> Target:
+        """The row of a topic in a device's branch, which must be the sender's own."""
+        if branch is None:
+            raise Refused(Code.device_mismatch, "Only a device has a branch; connect with its token, or its deviceId.")
+        rest = topic.removeprefix(f"{branch.topic}/")
+        if rest == topic:
+            raise Refused(Code.device_mismatch, f"The sender's own branch is {branch.topic}/.")
+        row = self._branch.get(rest)
+        if row is not None:
+            return Target(row, {})
+        if rest.startswith(f"{BRANCH}/"):
+            raise Refused(Code.unknown_path, "A branch holds no other branch.")
+        return self.find(rest, None, method)
+
+
+def _of(methods: Mapping[str, Operation], method: str | None) -> Operation:
+    if method is None:
+        return next(methods[name] for name in (*WRITES, *READS) if name in methods)
+    if method not in methods:
+        raise Refused(Code.method_not_allowed, f"{method[:20]} is not one of: {', '.join(sorted(methods))}.")
+    return methods[method]
+
+
+def replies_of(client_id: str) -> str:
+    """The topic under which a client finds its answers."""
+    return f"{REPLIES}/{client_id}"
+
+
+def is_below(topic: str, root: str) -> bool:
+    """Whether a topic or filter lies at a root or under it."""
+    return topic == root or topic.startswith(f"{root}/")
+
+
+def matches(wanted: str, topic: str) -> bool:
+    """Whether a topic fits a topic filter (MQTT 5, 4.7.1)."""
+    if wanted == topic:
+        return True
+    asked, given = wanted.split("/"), topic.split("/")
+    for place, level in enumerate(asked):
+        if level == "#":
+            return True
+        if place >= len(given) or level not in ("+", given[place]):
+            return False
+    return len(asked) == len(given)
