@@ -12,6 +12,7 @@
     ├── CallerChanged     who calls may have lost the right to; the dispatcher looks again and repeats the call
     ├── Duplicate         a unique constraint refused a row (raised by storage, answered by the ledger)
     ├── LedgerBroken      `verify` found an entry, key, sum or head that does not fit
+    ├── Malformed         a peer's bytes are not MQTT as specified (in `transport.mqtt.fields`)
     └── DemoFailed        the demo's own server did not answer as it should (in `demo.api`)
 
 Status and MQTT reason stand here and nowhere else.
