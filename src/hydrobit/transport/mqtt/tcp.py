@@ -1,0 +1,59 @@
+"""MQTT on plain TCP or TLS, for devices that speak no WebSocket; off unless a setting names an address."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from hydrobit.errors import SettingError
+from hydrobit.settings import Settings
+from hydrobit.transport.mqtt.carrying import Carrying
+from hydrobit.transport.mqtt.connection import Head
+
+
+class Tcp(Carrying):
+    """One connection."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.begin(Head())
+
+    def data_received(self, data: bytes) -> None:
+        assert self._connection is not None, "MQTT is spoken from the first byte"
+        self._connection.received(data)
+
+
+async def listen(settings: Settings, make: Callable[[], Tcp], *, shares_port: bool) -> asyncio.Server:
+    """Listens at `mqtt_listen`. Raises SettingError where that cannot be."""
+    host, port = address(settings.mqtt_listen)
+    try:
+        return await asyncio.get_running_loop().create_server(
+            make, host, port, ssl=_tls(settings), backlog=2048, reuse_port=shares_port or None
+        )
+    except OSError as e:
+        raise SettingError(f"MQTT cannot listen at {settings.mqtt_listen}: {e.strerror or e}") from e
+
+
+def address(text: str) -> tuple[str, int]:
+    """Host and port of `host:port`; an IPv6 host stands in brackets. Raises SettingError."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not (port.isascii() and port.isdigit() and int(port) <= 65_535):
+        raise SettingError(f"HYDROBIT_MQTT_LISTEN is {text!r}; it must be host:port, such as 0.0.0.0:1883")
+    return host, int(port)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    certificate, key = settings.mqtt_tls_certificate, settings.mqtt_tls_key
+    if not certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key or None)
+    except (OSError, ssl.SSLError) as e:
+        raise SettingError(f"the certificate {certificate} and its key cannot be used: {e}") from e
+    return context
+
+
+Connections = set[Any]
