@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import structlog
 
 from hydrobit import catalog
 from hydrobit.company_keys.check import KeyCheck
+from hydrobit.devices.keeping import Keeping
 from hydrobit.errors import Refused, StoreError
 from hydrobit.identity import own_keys
 from hydrobit.identity import store as identity_store
@@ -26,7 +27,7 @@ from hydrobit.kit.clock import Clock, SystemClock
 from hydrobit.ledger import store as ledger
 from hydrobit.ledger.append import Appender, Appenders
 from hydrobit.objects import service as object_service
-from hydrobit.operation import Context
+from hydrobit.operation import Context, Operation
 from hydrobit.publish.openapi import document
 from hydrobit.records.batch import RecordBatch
 from hydrobit.settings import Settings
@@ -41,6 +42,10 @@ from hydrobit.transport.http.pages import Fetched, ObjectPage, pages
 from hydrobit.transport.http.server import Server, build
 from hydrobit.transport.http.shell import Answer, Routes, Shell
 from hydrobit.transport.metrics import Metrics
+from hydrobit.transport.mqtt import tcp, websocket
+from hydrobit.transport.mqtt.clients import Clients
+from hydrobit.transport.mqtt.road import Road
+from hydrobit.transport.mqtt.websocket import Door
 from hydrobit.wire.envelope import encode
 
 if TYPE_CHECKING:
@@ -134,10 +139,38 @@ async def serve(
         def stopping() -> None:
             engine.end_within(settings.stop_s_max)
 
-        server = _http_server(context, identity, metrics, started, stopping)
+        dispatcher = Dispatcher(context, identity, metrics)
+        road = Road(catalog.OPERATIONS, dispatcher, partial(_message_bytes_max, settings))
+        clients = Clients(road, identity, Keeping(engine, clock), clock, settings, metrics, random)
+        metrics.mqtt_connections = lambda: clients.count
+        clients.start()
+        stack.push_async_callback(clients.stop)
+
+        server = _http_server(context, dispatcher, clients, metrics, started, stopping)
+        await _listen_for_mqtt(settings, clients, server, stack, shares_port=place is not None)
         settle_memory()
         await server.serve([place.listening] if place else None)
         log.info("stopping")
+
+
+def _message_bytes_max(settings: Settings, operation: Operation) -> int:
+    """The greatest message that a row takes: never more than fits into a packet."""
+    return min(settings.mqtt_packet_bytes_max, getattr(settings, operation.body_limit))
+
+
+async def _listen_for_mqtt(
+    settings: Settings, clients: Clients, server: Server, stack: AsyncExitStack, *, shares_port: bool
+) -> None:
+    if not settings.mqtt_listen:
+        return
+    connections = server.server_state.connections
+
+    def make() -> tcp.Tcp:
+        return tcp.Tcp(clients, connections, settings.keep_alive_s)
+
+    listener = await tcp.listen(settings, make, shares_port=shares_port)
+    stack.callback(listener.close)
+    log.info("mqtt listens", port=listener.sockets[0].getsockname()[1])
 
 
 def _key_uses(keys: KeyCheck) -> Job:
@@ -201,13 +234,13 @@ async def _remote_keys(settings: Settings, stack: AsyncExitStack) -> "RemoteKeys
 
 def _http_server(
     context: Context,
-    identity: Identity,
+    dispatcher: Dispatcher,
+    clients: Clients,
     metrics: Metrics,
     started: Callable[[int], None],
     stopping: Callable[[], None],
 ) -> Server:
     settings = context.settings
-    dispatcher = Dispatcher(context, identity, metrics)
     retry_after = (b"retry-after", b"%d" % settings.retry_after_s)
 
     def refuse(refused: Refused, path: str) -> Answer:
@@ -266,6 +299,15 @@ def _http_server(
         started,
         stopping,
         metrics.show_gauges,
+        websocket.protocol(
+            Door(
+                clients,
+                lambda path: routes.find(path) is not None,
+                lambda refused, path: refuse(refused, path).body,
+                settings.cors_origins,
+                settings.keep_alive_s,
+            )
+        ),
     )
     metrics.connections = lambda: server.connection_count
     return server

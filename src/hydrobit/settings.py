@@ -85,6 +85,20 @@ class Settings:
     object_grace_s: int = 86_400  # What no row names is deleted after this time.
     sweep_interval_s: int = 3_600  # The pause between two looks for it.
 
+    # Devices, over MQTT.
+    mqtt_listen: str = ""  # host:port of a plain TCP listener beside the WebSocket; empty: none.
+    mqtt_tls_certificate: str = ""  # The file of its certificate chain (PEM); empty: no TLS there.
+    mqtt_tls_key: str = ""  # The file of the certificate's private key, where it stands apart.
+    mqtt_packet_bytes_max: int = 1_048_576  # The greatest packet; a larger bulk call goes by HTTP.
+    mqtt_receive_max: int = 256  # The most messages of one connection that wait for their acknowledgement.
+    mqtt_subscriptions_max: int = 16  # The most subscriptions of one connection.
+    mqtt_session_s_max: int = 604_800  # The longest time that a session stays without its connection.
+    mqtt_keep_alive_s_max: int = 1_200  # The longest keep-alive of MQTT 5; 3.1.1 may switch it off.
+    mqtt_connect_s_max: int = 10  # The time in which a client must have said who it is.
+    mqtt_company_connections_max: int = 10_000  # The most connections of one company to one process.
+    mqtt_device_connections_max: int = 8  # The most connections of one device to one process.
+    mqtt_watch_interval_s: int = 2  # The pause between two looks for withdrawn rights and sessions taken over elsewhere.
+
     # What is shown to whom.
     cors_origins: tuple[str, ...] = ("*",)  # Web pages that may call; `*` is every one.
     metrics_public: bool = False  # Whether /metrics answers other machines.

@@ -36,6 +36,11 @@ class Identity:
         remembered = self._callers.get(proof.subject)
         return remembered[0] if remembered is not None and now < remembered[1] else None
 
+    def good_until(self, token: str, now: int) -> int | None:
+        """Until when (ms) a token counts that was just verified; None for one that is remembered no more."""
+        proof = self._verifier.known(token, now)
+        return proof.expires_at if proof is not None else None
+
     async def caller(self, token: str, now: int) -> Caller:
         """Raises Refused: 401 for the token or key, 403 no_company for a user without one."""
         if looks_like_a_key(token):

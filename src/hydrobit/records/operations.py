@@ -42,6 +42,7 @@ from hydrobit.workers.service import is_stored_id, to_business_ids
 CHUNKS_IN_FLIGHT_MAX = 2
 """While one chunk of a bulk call commits, the next one is read; more would let one phone crowd out the others."""
 
+_NOT_WRITTEN = Refused(Code.internal, "The count was not written.")
 _element = Body(BulkRecordInput)
 _event_id = msgspec.json.Decoder(EventId)
 
@@ -63,7 +64,7 @@ async def create_together(context: Context, calls: Sequence[Call]) -> list[Reply
         except Refused as refused:
             outcomes.append(refused)
         else:
-            outcomes.append(_NOT_YET)
+            outcomes.append(_NOT_WRITTEN)
     ready = await _with_business_ids(context, [*drafts.values()])
     for place, draft, outcome in zip(drafts, ready, await context.appender.append(ready) if ready else (), strict=True):
         outcomes[place] = outcome if isinstance(outcome, Exception) else _created(calls[place], draft, outcome)
@@ -290,6 +291,7 @@ OPERATIONS = (
             {200: "This event was counted before; nothing was added.", 201: "Counted, and durable."},
         ),
         handler=create,
+        together=create_together,
         request=Body(RecordInput),
         answer=RecordCreated,
         roles=WRITERS,

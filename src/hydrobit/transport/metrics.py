@@ -9,6 +9,7 @@ import mmap
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from enum import IntEnum
 from itertools import accumulate
 from pathlib import Path
 
@@ -20,11 +21,27 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5)
 
-_QUEUE, _CONNECTIONS, _ROWS_AT = 0, 1, 2
+_QUEUE, _CONNECTIONS, _MQTT_CONNECTIONS, _MQTT_AT = 0, 1, 2, 3
+
+
+class Mqtt(IntEnum):
+    """What is counted of MQTT: packets, what became of messages, and dead letters."""
+
+    received = 0
+    sent = 1
+    done = 2
+    refused = 3
+    failed = 4
+    passing = 5
+    stranger = 6
+    dead_letters = 7
+
+
+_ROWS_AT = _MQTT_AT + len(Mqtt)
 _SECONDS_AT = _ROWS_AT + len(_ROWS) + 2
 _REQUESTS_AT = _SECONDS_AT + len(_SECONDS) + 2
 _LENGTH = 4_096
-"""Numbers of a process: the two gauges, two histograms (a count for each bucket, one for what is greater, and the
+"""Numbers of a process: the gauges, the counts of MQTT, two histograms (a count for each bucket, one for what is greater, and the
 sum), then requests, each kind in the order in which it first came."""
 _BYTES = 8
 
@@ -40,6 +57,7 @@ class Metrics:
             self._take_over(folder)
         self.queue_length: Callable[[], int] = lambda: 0
         self.connections: Callable[[], int] = lambda: 0
+        self.mqtt_connections: Callable[[], int] = lambda: 0
         self._registry = CollectorRegistry()
         self._registry.register(_Counts(self))
         ProcessCollector(registry=self._registry)  # processor time, memory, open files, the time of the start
@@ -47,6 +65,9 @@ class Metrics:
     def count(self, operation: str, status: int) -> None:
         kind = self._kinds.get((operation, status))
         self._numbers[self._new_kind(operation, status) if kind is None else kind] += 1
+
+    def mqtt(self, counted: Mqtt, count: int = 1) -> None:
+        self._numbers[_MQTT_AT + counted] += count
 
     def commit(self, rows: int, seconds: float) -> None:
         self._observe(_ROWS_AT, _ROWS, rows)
@@ -56,6 +77,7 @@ class Metrics:
         """Writes down what stands only in this process, for the others to read; from time to time."""
         self._numbers[_QUEUE] = self.queue_length()
         self._numbers[_CONNECTIONS] = self.connections()
+        self._numbers[_MQTT_CONNECTIONS] = self.mqtt_connections()
 
     def text(self) -> bytes:
         """All of it in the Prometheus text format."""
@@ -124,6 +146,22 @@ class _Counts(Collector):
         )
         yield GaugeMetricFamily("hydrobit_queue_rows", "Rows that wait for a commit.", value=sums[_QUEUE])
         yield GaugeMetricFamily("hydrobit_connections", "Open connections.", value=sums[_CONNECTIONS])
+        yield from _of_mqtt(sums[_MQTT_CONNECTIONS], sums[_MQTT_AT:])
+
+
+def _of_mqtt(connections: float, sums: Sequence[float]) -> Iterator[Metric]:
+    yield GaugeMetricFamily("hydrobit_mqtt_connections", "Devices that are connected.", value=connections)
+    packets = CounterMetricFamily("hydrobit_mqtt_packets", "Packets by direction.", labels=("direction",))
+    messages = CounterMetricFamily("hydrobit_mqtt_messages", "Messages by what became of them.", labels=("fate",))
+    for counted in Mqtt:
+        if counted <= Mqtt.sent:
+            packets.add_metric((counted.name,), sums[counted])
+        elif counted < Mqtt.dead_letters:
+            messages.add_metric((counted.name,), sums[counted])
+    yield packets
+    yield messages
+    letters = "Messages that were acknowledged, refused and kept for the operator."
+    yield CounterMetricFamily("hydrobit_mqtt_dead_letters", letters, value=sums[Mqtt.dead_letters])
 
 
 def _requests(rows: Sequence[tuple[dict[tuple[str, int], int], Sequence[float]]]) -> dict[tuple[str, int], float]:

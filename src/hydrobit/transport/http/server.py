@@ -60,8 +60,7 @@ class Server(uvicorn.Server):
         if counter % int(SWEEP_S * 10) == 0:
             now = time.monotonic()
             for connection in list(self.server_state.connections):
-                if isinstance(connection, GuardedProtocol):
-                    connection.sweep(now)
+                connection.sweep(now)  # type: ignore[union-attr]  # all of them are guarded, or carry MQTT
             self._tick()
         return await super().on_tick(counter)
 
@@ -81,6 +80,7 @@ def build(
     started: Callable[[int], None] = lambda port: None,
     stopping: Callable[[], None] = lambda: None,
     ticking: Callable[[], None] = lambda: None,
+    websocket: type[asyncio.Protocol] | None = None,
 ) -> Server:
     """A server for an ASGI application with the settings that Hydrobit runs with; the benchmark's peers use it too."""
     guard = Guard(settings, refuse, connections_max=allow_connections(settings.connections_max))
@@ -92,7 +92,7 @@ def build(
         loop="uvloop",
         proxy_headers=False,
         http=protocol,
-        ws="none",
+        ws=websocket or "none",
         lifespan="off",
         access_log=False,
         log_config=None,

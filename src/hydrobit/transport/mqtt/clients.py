@@ -13,7 +13,7 @@ from hydrobit.identity.service import Identity
 from hydrobit.kit.clock import Clock
 from hydrobit.operation import Caller, Device
 from hydrobit.settings import Settings
-from hydrobit.transport.metrics import Metrics
+from hydrobit.transport.metrics import Metrics, Mqtt
 from hydrobit.transport.mqtt.connection import Connection
 from hydrobit.transport.mqtt.ports import Keeping, SessionKey
 from hydrobit.transport.mqtt.reasons import Reason
@@ -147,11 +147,15 @@ class Clients:
 
     # What the operator watches.
 
-    def told(self, qos: int, fate: Fate) -> None:
-        self._metrics.count(f"mqtt qos {qos}", _SHOWN[fate])
+    def counted(self, received: int, sent: int) -> None:
+        self._metrics.mqtt(Mqtt.received, received)
+        self._metrics.mqtt(Mqtt.sent, sent)
+
+    def told(self, fate: Fate) -> None:
+        self._metrics.mqtt(Mqtt[fate.value])
 
     def buried(self) -> None:
-        self._metrics.count("mqtt dead letter", 0)
+        self._metrics.mqtt(Mqtt.dead_letters)
 
     # What changes elsewhere.
 
@@ -194,5 +198,3 @@ class Clients:
         except Refused as refused:
             connection.end(Reason.not_authorized, f"{refused.code}: {refused.detail}")
 
-
-_SHOWN = {Fate.done: 200, Fate.refused: 400, Fate.failed: 500, Fate.passing: 503, Fate.stranger: 401}

@@ -19,14 +19,19 @@ class Decoder:
     whose CONNECT is behind us, say the version. `version` is also what a refusal is written in: it is known from the
     protocol level on, and where that is none of ours it is the nearer one of ours.
 
-    A packet that is larger than `packet_bytes_max` is refused by its header; so no more is held than that and a chunk.
+    A packet that is larger than `packet_bytes_max`, a CONNECT than `connect_bytes_max`, is refused by its header; so no
+    more is held than that and a chunk.
     """
 
-    def __init__(self, *, packet_bytes_max: int, version: int | None = None, sender: Sender) -> None:
+    def __init__(
+        self, *, packet_bytes_max: int, version: int | None = None, sender: Sender, connect_bytes_max: int | None = None
+    ) -> None:
         if sender == "server" and version is None:
             raise ValueError("the version of a server is that of the CONNECT it answers")
         self.version = version
-        self._packet_bytes_max, self._sender = packet_bytes_max, sender
+        self._sender = sender
+        self._bytes_max_later = packet_bytes_max
+        self._packet_bytes_max = connect_bytes_max or packet_bytes_max
         self._readers: dict[int, Read] = {_CONNECT: self._read_connect} if version is None else READERS[version, sender]
         self._held = bytearray()
         self._needed = 0
@@ -108,6 +113,7 @@ class Decoder:
             raise malformed("A length is written in as few bytes as it needs.")
         packet = read_connect(reader, version)
         self._readers = READERS[version, self._sender]
+        self._packet_bytes_max = self._bytes_max_later
         return packet
 
     def _unexpected(self, first: int) -> Malformed:

@@ -13,12 +13,12 @@ import structlog
 
 from hydrobit.errors import Code, Refused, StoreError
 from hydrobit.operation import Caller
-from hydrobit.transport.mqtt.packets import Publish, Subscribe, Unsubscribe
+from hydrobit.transport.mqtt.packets import V5, Publish, Subscribe, Unsubscribe
 from hydrobit.transport.mqtt.ports import SessionKey
 from hydrobit.transport.mqtt.properties import Properties
 from hydrobit.transport.mqtt.reasons import Reason
 from hydrobit.transport.mqtt.road import TOGETHER_MAX, Answered, Fate, Message, Sender
-from hydrobit.transport.mqtt.session import QOS_0, V5, Session
+from hydrobit.transport.mqtt.session import QOS_0, Session
 from hydrobit.transport.mqtt.topics import is_below, replies_of
 from hydrobit.wire.envelope import encode
 
@@ -75,7 +75,7 @@ class _EventId(msgspec.Struct):
     clientEventId: str
 
 
-_event_id = msgspec.json.Decoder(_EventId)
+_with_event_id = msgspec.json.Decoder(_EventId)
 
 
 class Connection:
@@ -209,6 +209,7 @@ class Connection:
     async def _settle(self, message: Publish, answered: Answered) -> None:
         """Says what became of a message: its answer first, so that who has the acknowledgement has had the answer."""
         session, clients = self._session, self._clients
+        clients.told(answered.fate)
         if answered.fate is Fate.stranger:
             session.end(Reason.not_authorized, answered.sentence)
             return
@@ -219,7 +220,6 @@ class Connection:
         unheard = self._reply(message, answered, letter)
         sentence = " ".join(filter(None, [answered.sentence, letter and f"It is kept as {letter}.", unheard]))
         session.acknowledge(message, Reason(answered.reason), sentence)
-        clients.told(message.qos, answered.fate)
 
     async def _bury(self, message: Publish, answered: Answered) -> str | None:
         """Keeps what was refused and cannot be told so, and what a fault of ours refused; returns the letter's id."""
@@ -227,8 +227,7 @@ class Connection:
         if answered.error is None or message.qos == QOS_0 or is_told:
             return None
         assert self.caller is not None and self.key is not None, "who was not let in is not answered"
-        self._clients.buried()
-        return await self._clients.keeping.bury(
+        letter = await self._clients.keeping.bury(
             self.caller,
             self.key.client_id,
             message.topic,
@@ -237,6 +236,8 @@ class Connection:
             answered.error.error,
             answered.request_id,
         )
+        self._clients.buried()
+        return letter
 
     def _reply(self, message: Publish, answered: Answered, letter: str | None) -> str:
         """Sends the answer where the client has asked for it; returns why it could not be sent there."""
@@ -282,7 +283,11 @@ class Connection:
             log.warning("session not closed", error=str(e))
 
     def _flush(self) -> None:
-        data = self._session.outgoing()
+        session = self._session
+        if session.packets_received or session.packets_sent:
+            self._clients.counted(session.packets_received, session.packets_sent)
+            session.packets_received = session.packets_sent = 0
+        data = session.outgoing()
         if data and not self._is_lost:
             self._carrier.write(data)
 
@@ -321,25 +326,25 @@ def _why_not(refused: Refused) -> Reason:
 
 
 def _method(message: Publish) -> str | None:
-    for name, value in message.properties.user_properties:
-        if name == METHOD:
-            return value
-    return None
+    return next((value for name, value in message.properties.user_properties if name == METHOD), None)
 
 
 def _told(message: Publish, answered: Answered, letter: str | None) -> bytes:
     """An answer with what a message of 3.1.1 cannot say beside it."""
-    try:
-        event_id = _event_id.decode(message.payload).clientEventId
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        event_id = None
     return encode(
         Told(
             status=answered.status,
-            id=event_id,
+            id=_event_id(message.payload),
             packetId=message.packet_id,
             topic=message.topic,
             deadLetter=letter or msgspec.UNSET,
             answer=msgspec.Raw(answered.body()),
         )
     )
+
+
+def _event_id(payload: bytes) -> str | None:
+    try:
+        return _with_event_id.decode(payload).clientEventId
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

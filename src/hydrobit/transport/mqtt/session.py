@@ -91,6 +91,8 @@ class Session:
         self.inbox: deque[Publish | Subscribe | Unsubscribe] = deque()
         self.waiting_bytes = 0
         """Of the messages in the inbox."""
+        self.packets_received = self.packets_sent = 0
+        """Since somebody set them to 0."""
 
     def receive(self, data: bytes) -> None:
         """Reads what came; answers at once what needs nobody else. What comes after the end is thrown away."""
@@ -208,6 +210,7 @@ class Session:
         for packet in packets:
             if self.is_over or self.is_leaving:
                 return
+            self.packets_received += 1
             self._take(packet)
 
     def _take(self, packet: Packet) -> None:
@@ -348,6 +351,7 @@ class Session:
             if not isinstance(packet, PubAck | PubRec | Disconnect | ConnAck):
                 return
             data = encode(msgspec.structs.replace(packet, properties=NO_PROPERTIES), self.version)
+        self.packets_sent += 1
         self._sent.append(data)
 
 
