@@ -110,7 +110,7 @@ async def serve(
         appender.start()
         stack.push_async_callback(appender.stop)
 
-        own = own_keys.StoreKeys(engine) if settings.local_tokens else None
+        own = own_keys.StoreKeys(engine)
         remote = await _remote_keys(settings, stack)
         keys = KeyCheck(engine, facts_age_s_max=settings.facts_age_s_max, length_max=settings.token_cache_length_max)
         stack.push_async_callback(keys.write_uses)
@@ -169,8 +169,7 @@ def agree(settings: Settings, clock: Clock) -> None:
     """
     is_alone = not settings.database_url
     with closing(stores.open_store(_patient(settings))) as store:
-        if settings.local_tokens:
-            own_keys.settle(store, directory.signing_key(settings), clock.now(), is_alone=is_alone)
+        own_keys.settle(store, directory.signing_key(settings), clock.now(), is_alone=is_alone)
         if not is_alone:
             agreement.settle(store, settings)
 

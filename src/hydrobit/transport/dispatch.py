@@ -113,7 +113,8 @@ class Dispatcher:
         else:
             shape, ignored = await asyncio.to_thread(_body, operation, body)
         speaking = shape if operation.caller_in is None else getattr(shape, operation.caller_in)
-        _same_caller(caller, speaking, values)
+        if caller.role is not None or not operation.names_user:
+            _same_caller(caller, speaking, values)
         _same_company(caller, speaking, values)
         call = Call(caller, shape, path, values, source, now, ignored)
         while True:
@@ -145,6 +146,8 @@ class Dispatcher:
 
 
 def _standing(caller: Caller) -> str:
+    if caller.device is not None:
+        return "The device"
     return f"The role {caller.role}" if caller.role is not None else "A key without its scope"
 
 
