@@ -115,7 +115,7 @@ async def serve(
         appender.start()
         stack.push_async_callback(appender.stop)
 
-        own = own_keys.StoreKeys(engine) if settings.local_tokens else None
+        own = own_keys.StoreKeys(engine)
         remote = await _remote_keys(settings, stack)
         keys = KeyCheck(engine, facts_age_s_max=settings.facts_age_s_max, length_max=settings.token_cache_length_max)
         stack.push_async_callback(keys.write_uses)
@@ -141,7 +141,7 @@ async def serve(
 
         dispatcher = Dispatcher(context, identity, metrics)
         road = Road(catalog.OPERATIONS, dispatcher, partial(_message_bytes_max, settings))
-        clients = Clients(road, identity, Keeping(engine, clock), clock, settings, metrics, random)
+        clients = Clients(road, identity, Keeping(engine, clock, settings), clock, settings, metrics, random)
         metrics.mqtt_connections = lambda: clients.count
         clients.start()
         stack.push_async_callback(clients.stop)
@@ -155,7 +155,8 @@ async def serve(
 
 def _message_bytes_max(settings: Settings, operation: Operation) -> int:
     """The greatest message that a row takes: never more than fits into a packet."""
-    return min(settings.mqtt_packet_bytes_max, getattr(settings, operation.body_limit))
+    of_row: int = getattr(settings, operation.body_limit)
+    return min(settings.mqtt_packet_bytes_max, of_row)
 
 
 async def _listen_for_mqtt(
@@ -202,8 +203,7 @@ def agree(settings: Settings, clock: Clock) -> None:
     """
     is_alone = not settings.database_url
     with closing(stores.open_store(_patient(settings))) as store:
-        if settings.local_tokens:
-            own_keys.settle(store, directory.signing_key(settings), clock.now(), is_alone=is_alone)
+        own_keys.settle(store, directory.signing_key(settings), clock.now(), is_alone=is_alone)
         if not is_alone:
             agreement.settle(store, settings)
 

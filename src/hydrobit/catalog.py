@@ -2,6 +2,7 @@
 
 from hydrobit.audit import operations as audit
 from hydrobit.company_keys import operations as company_keys
+from hydrobit.devices import operations as devices
 from hydrobit.forms import operations as forms
 from hydrobit.harvest import operations as harvest
 from hydrobit.identity import operations as identity
@@ -22,9 +23,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *forms.OPERATIONS,
     *harvest.OPERATIONS,
     *phytosanitary.OPERATIONS,
+    *devices.OPERATIONS,
     *identity.OPERATIONS,
     *company_keys.OPERATIONS,
     *audit.OPERATIONS,
 )
 
-JOBS: tuple[Job, ...] = (*sessions.JOBS, *objects.JOBS)
+JOBS: tuple[Job, ...] = (*sessions.JOBS, *objects.JOBS, *devices.JOBS)

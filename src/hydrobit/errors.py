@@ -93,6 +93,7 @@ class Code(StrEnum):
     role_forbidden = "role_forbidden"
     not_of_company = "not_of_company"
     not_owner = "not_owner"
+    device_mismatch = "device_mismatch"
     unknown_path = "unknown_path"
     project_not_found = "project_not_found"
     sector_not_found = "sector_not_found"
@@ -104,6 +105,8 @@ class Code(StrEnum):
     company_key_not_found = "company_key_not_found"
     form_not_found = "form_not_found"
     task_not_found = "task_not_found"
+    device_not_found = "device_not_found"
+    dead_letter_not_found = "dead_letter_not_found"
     method_not_allowed = "method_not_allowed"
     slow_request = "slow_request"
     session_already_open = "session_already_open"
@@ -171,6 +174,12 @@ CATALOGUE: dict[Code, Meaning] = {
         "Check projectId and sectorId, or leave them out.",
     ),
     Code.not_owner: Meaning(403, _NOT_AUTHORIZED, "Only the session's owner may do this.", "Use the owner's account."),
+    Code.device_mismatch: Meaning(
+        403,
+        _NOT_AUTHORIZED,
+        "The request names another device than the token.",
+        "Leave deviceId out, or send the token's own.",
+    ),
     Code.unknown_path: Meaning(404, _TOPIC, "There is nothing at this path.", "Compare the path with /openapi.json."),
     Code.project_not_found: Meaning(404, _SPECIFIC, "There is no such project.", "Check projectId."),
     Code.sector_not_found: Meaning(404, _SPECIFIC, "There is no such sector in the project.", "Check sectorId."),
@@ -184,6 +193,10 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.company_key_not_found: Meaning(404, _SPECIFIC, "The company has no such key.", "Check keyId."),
     Code.form_not_found: Meaning(404, _SPECIFIC, "There is no such form.", "Fetch the forms anew."),
     Code.task_not_found: Meaning(404, _SPECIFIC, "There is no such task.", "Check taskId."),
+    Code.device_not_found: Meaning(
+        404, _SPECIFIC, "There is no such device in use.", "Check deviceId, or ask an administrator to add the device."
+    ),
+    Code.dead_letter_not_found: Meaning(404, _SPECIFIC, "There is no such dead letter.", "Check letterId."),
     Code.method_not_allowed: Meaning(405, _TOPIC, "The path does not take this method.", "Use a method from Allow."),
     Code.slow_request: Meaning(408, _BUSY, "The request did not arrive in time.", "Send it again."),
     Code.session_already_open: Meaning(

@@ -14,6 +14,7 @@ from hydrobit.ledger.append import Appenders
 from hydrobit.ledger.entry import Source
 from hydrobit.settings import Settings
 from hydrobit.storage.engine import Engine
+from hydrobit.wire.days import DAY_SCHEMA
 
 if TYPE_CHECKING:  # commands that keep no bytes need no client of a bucket
     from hydrobit.storage.objects import Objects
@@ -23,15 +24,21 @@ __all__ = [
     "ANYONE",
     "AUTH0_ID_QUERY",
     "COMPANY_ID_QUERY",
+    "END_DAY_QUERY",
+    "HOST",
     "LIMIT_QUERY",
     "PAGING",
+    "START_DAY_QUERY",
     "WRITERS",
     "Call",
     "Caller",
     "Context",
+    "Device",
     "Http",
+    "Letter",
     "Operation",
     "Parameter",
+    "Redeliver",
     "Repeat",
     "Reply",
     "Role",
@@ -63,10 +70,20 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """A device of the company's register, and the project that it belongs to."""
+
+    device_id: str
+    project_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who calls, taken from the token alone. `company` is the store's number of the caller's company.
 
-    A user has a role and no scopes; a company key has scopes and no role, and `key:<keyId>` as its user_id.
+    A user has a role and no scopes; a company key has scopes and no role, and `key:<keyId>` as its user_id. An IoT
+    token has a device besides, and is the user whom it acts for; where it acts for nobody it has the scope write:iot,
+    no role, and `device:<deviceId>` as its user_id.
     """
 
     user_id: str
@@ -76,6 +93,24 @@ class Caller:
     scopes: frozenset[Scope] = frozenset()
     access_no: int | None = None
     """How often rights in the company had changed when the user's were looked up."""
+    device: Device | None = None
+    """The device whose IoT token it is."""
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """A message that was acknowledged although it was refused, as it came. `subject` is its caller's user_id."""
+
+    company: int
+    subject: str
+    device_id: str | None
+    client_id: str
+    topic: str
+    payload: bytes
+
+
+Redeliver = Callable[[Letter], Awaitable["Reply"]]
+"""Answers a letter anew, as if its sender sent it now; who the subject is, and may do, is looked up again. Whatever
+happens, the answer is a `Reply`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +125,8 @@ class Context:
     objects: "Objects"
     long_reads: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held for one page of a read that has many, so that all such reads together keep one reader busy at most."""
+    redeliver: Redeliver | None = None
+    """None in a house without the road that messages come by."""
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -138,6 +175,9 @@ class Repeat(StrEnum):
     by_event = "The same clientEventId with the same content is answered with 200 and the first id; nothing is added."
     by_local_id = "With a localId the same opening is answered with 200 and the stored session."
     by_person = "The same person again is answered with 200 and the stored worker."
+    by_instant = "The same reading of a device at an instant is answered with 200; nothing is added."
+    anew = "A repeat issues another token; each counts until its own end."
+    as_sent = "What the message asked for is itself safe to repeat."
     by_state = "A repeat finds the change made; its answer says so and nothing changes again."
 
 
@@ -176,6 +216,14 @@ LIMIT_QUERY = Parameter(
     {"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX, "default": PAGE_SIZE},
 )
 PAGING = (PAGE_QUERY, LIMIT_QUERY)
+HOST = "host"
+"""The member of a call's path that is the server's name as the caller wrote it; for rows that ask (`names_host`)."""
+START_DAY_QUERY = Parameter(
+    "startTime", "query", True, "2025-10-01", "First day, local, no zone mark.", DAY_SCHEMA, "StartDay"
+)
+END_DAY_QUERY = Parameter(
+    "endTime", "query", True, "2025-10-09", "Last day, local, no zone mark.", DAY_SCHEMA, "EndDay"
+)
 COMPANY_ID_QUERY = Parameter("companyId", "query", False, "comp_12345", "If sent, it has to be the caller's company.")
 
 
@@ -223,11 +271,21 @@ class Operation:
     body_limit: BodyLimit = "body_bytes_max"
     judges_caller: bool = False
     """Whether its transaction finds out that the caller's rights were changed; then remembered ones will do."""
+    for_devices: bool = False
+    """Whether an IoT token may call this row."""
+    branch: str = ""
+    """The topic below a device's own branch by which messages reach this row too, such as `data/weather`."""
+    names_user: bool = False
+    """Whether `auth0Id` of a company key names a user for whom something is asked, and not the key itself."""
+    names_host: bool = False
+    """Whether its answer tells the address of the server; its path then has `HOST`, where the road knows it."""
 
     together: Callable[[Context, Sequence[Call]], Awaitable[Sequence[Reply | Exception]]] | None = None
-    """Handles several calls of one caller in one transaction, for a road by which many come at once: an outcome each, in
-    order. Without a path or query."""
+    """Handles several calls of one caller in one transaction, for a road by which many come at once: an outcome each,
+    in order. Such a row has neither path parameters nor a query."""
 
     def admits(self, caller: Caller) -> bool:
-        """Whether the caller's role, or the scope of its key, may call this row."""
+        """Whether the caller's role, or the scope of its key or token, may call this row."""
+        if caller.device is not None and not self.for_devices:
+            return False
         return caller.role in self.roles if caller.role is not None else self.scope in caller.scopes

@@ -33,7 +33,10 @@ class Settings:
     oidc_audience: str = ""  # `aud` that OIDC tokens must carry.
     oidc_jwks_url: str = ""  # Where the OIDC issuer shows its keys; must be https.
     oidc_algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")  # Signatures that are believed.
-    local_tokens: bool = True  # Whether own tokens are believed.
+    local_tokens: bool = True  # Whether own tokens of users are believed; those of devices always are.
+    iot_audience: str = "hydrobit-iot"  # `aud` of the tokens of devices.
+    iot_token_s: int = 3_600  # How long a device's token is good where nobody says otherwise.
+    iot_token_s_max: int = 86_400  # The longest that may be asked for.
     clock_leeway_s: int = 30  # How far an issuer's clock may differ from ours.
     token_cache_length_max: int = 10_000  # Verified tokens, and users, that are remembered.
     facts_age_s_max: int = 5  # How late a changed role or a disabled user may be noticed; on PostgreSQL at once.
@@ -55,6 +58,7 @@ class Settings:
     keep_alive_s: int = 75  # The time after which an idle connection is ended.
     connections_max: int = 10_000  # The most open connections; one more is answered 503.
     clock_ahead_hours_max: int = 24  # How far ahead of the server's clock an event may lie.
+    readings_length_max: int = 1_000  # The most readings of a device in one call.
 
     # How the ledger writes.
     queue_length_max: int = (
@@ -97,7 +101,9 @@ class Settings:
     mqtt_connect_s_max: int = 10  # The time in which a client must have said who it is.
     mqtt_company_connections_max: int = 10_000  # The most connections of one company to one process.
     mqtt_device_connections_max: int = 8  # The most connections of one device to one process.
-    mqtt_watch_interval_s: int = 2  # The pause between two looks for withdrawn rights and sessions taken over elsewhere.
+    mqtt_watch_interval_s: int = 2  # The pause between two looks for rights that were withdrawn.
+    mqtt_seen_interval_s: int = 20  # The pause between two words of a node about the sessions that it holds.
+    dead_letters_max: int = 1_000  # The most refused messages that are kept of one company.
 
     # What is shown to whom.
     cors_origins: tuple[str, ...] = ("*",)  # Web pages that may call; `*` is every one.

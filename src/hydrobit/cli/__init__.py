@@ -11,6 +11,7 @@ from hydrobit.errors import HydrobitError
 
 COMMANDS = {
     "copy": ("copy",),
+    "devices": ("device",),
     "explain": ("explain",),
     "forms": ("form", "task"),
     "people": ("audit", "company", "key", "user"),

@@ -58,6 +58,12 @@ class StoreKeys:
         return self._known[kid]
 
 
+def counts(tx: Transaction, kid: str) -> bool:
+    """Whether tokens of this key are believed."""
+    known = store.signing_key(tx, kid)
+    return known is not None and known.withdrawn_at is None
+
+
 def key_set(keys: list[PublicKey]) -> bytes:
     """The JSON Web Key Set of the keys that count."""
     return msgspec.json.encode({"keys": [msgspec.Raw(key.public.encode()) for key in keys if key.withdrawn_at is None]})

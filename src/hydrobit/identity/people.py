@@ -92,8 +92,13 @@ def require(tx: Transaction, company: int, user_id: str) -> Profile:
     """Raises Refused, user_not_found."""
     found = store.profile(tx, company, user_id)
     if found is None:
-        raise Refused(Code.user_not_found, f"There is no user {user_id[:100]} in the company.")
+        raise not_found(user_id)
     return found
+
+
+def not_found(user_id: str) -> Refused:
+    """The refusal of a user who is unknown or another company's."""
+    return Refused(Code.user_not_found, f"There is no user {user_id[:100]} in the company.")
 
 
 def find(tx: Transaction, company: int, user_id: str) -> Profile | None:

@@ -12,6 +12,17 @@ left join company c on c.company = u.company
 left join head h on h.company = u.company
 where k.kid = :kid
 
+-- name: device_facts
+-- What a device's token is judged by: the company that it names, its device, the user whom it acts for, and the key that
+-- proved it, each where it counts.
+select c.company, c.company_id, c.disabled_at, h.access_no, d.device_id, d.project_id, u.role, k.kid
+from company c
+join head h on h.company = c.company
+left join device d on d.company = c.company and d.device_id = :device_id and d.revoked_at is null
+left join user_account u on u.company = c.company and u.user_id = :user_id and u.disabled_at is null
+left join signing_key k on k.kid = :kid and k.withdrawn_at is null
+where c.company_id = :company_id
+
 -- name: signing_key
 select kid, public, added_at, withdrawn_at from signing_key where kid = :kid
 

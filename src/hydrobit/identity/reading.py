@@ -11,6 +11,8 @@ from hydrobit.wire.users import EMAIL_LENGTH_MAX
 
 KEY_PREFIX = "key:"
 """How a company key is named where a user would stand."""
+DEVICE_PREFIX = "device:"
+"""How a device that acts for nobody is named there."""
 
 
 class UserWish(msgspec.Struct, frozen=True):
@@ -56,8 +58,10 @@ def _user_id(text: str) -> str:
     exact = fields.user_id(text, "userId")
     if exact != exact.strip():
         raise fields.invalid("userId", "must be a text without white space around it")
-    if exact.casefold() in (OPERATOR, SYSTEM) or exact.casefold().startswith(KEY_PREFIX):
-        raise fields.invalid("userId", f"must not be {OPERATOR} or {SYSTEM}, nor begin with {KEY_PREFIX}")
+    if exact.casefold() in (OPERATOR, SYSTEM) or exact.casefold().startswith((KEY_PREFIX, DEVICE_PREFIX)):
+        raise fields.invalid(
+            "userId", f"must not be {OPERATOR} or {SYSTEM}, nor begin with {KEY_PREFIX} or {DEVICE_PREFIX}"
+        )
     return exact
 
 

@@ -1,13 +1,16 @@
 """Who calls: from a verified token's subject, or a company key, to a `Caller`; the one place that chooses a company."""
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from hydrobit.company_keys.check import KeyCheck
 from hydrobit.company_keys.secret import looks_like_a_key
 from hydrobit.errors import Code, Duplicate, Refused
 from hydrobit.identity import store
+from hydrobit.identity.reading import DEVICE_PREFIX
+from hydrobit.identity.store import DeviceFacts
 from hydrobit.ledger import store as ledger
-from hydrobit.operation import Caller, Role
+from hydrobit.operation import Caller, Role, Scope
 from hydrobit.storage.engine import Engine, Transaction
 
 if TYPE_CHECKING:  # commands that add users need no cryptography
@@ -26,14 +29,14 @@ class Identity:
     ) -> None:
         self._engine, self._verifier, self._keys = engine, verifier, keys
         self._facts_age_ms, self._length_max = facts_age_s_max * 1000, length_max
-        self._callers: dict[str, tuple[Caller, int]] = {}
+        self._callers: dict[Hashable, tuple[Caller, int]] = {}
 
     def known(self, token: str, now: int) -> Caller | None:
         """The caller of a token that was verified before, without a wait; None when it must be looked up."""
         proof = self._verifier.known(token, now)
         if proof is None:
             return self._keys.known(token, now) if looks_like_a_key(token) else None
-        remembered = self._callers.get(proof.subject)
+        remembered = self._callers.get(proof.caller)
         return remembered[0] if remembered is not None and now < remembered[1] else None
 
     def good_until(self, token: str, now: int) -> int | None:
@@ -42,28 +45,70 @@ class Identity:
         return proof.expires_at if proof is not None else None
 
     async def caller(self, token: str, now: int) -> Caller:
-        """Raises Refused: 401 for the token or key, 403 no_company for a user without one."""
+        """Raises Refused: 401 for the token, key or device, 403 no_company for a user without one."""
         if looks_like_a_key(token):
             return await self._keys.caller(token, now)
         proof = self._verifier.known(token, now) or await self._verifier.verify(token, now)
-        found = await self._user(proof)
-        if found is None or found.company is None or found.company_id is None or found.disabled:
-            self._callers.pop(proof.subject, None)
-            raise Refused(Code.no_company, "The token is valid, but its user belongs to no active company.")
-        caller = Caller(found.user_id, found.company, found.company_id, found.role, access_no=found.access_no)
+        self._callers.pop(proof.caller, None)
+        caller = await (self._user(proof) if proof.device is None else self._device(proof))
         if len(self._callers) >= self._length_max:
             self._callers.clear()
-        self._callers[proof.subject] = (caller, now + self._facts_age_ms)
+        self._callers[proof.caller] = (caller, now + self._facts_age_ms)
         return caller
 
-    async def _user(self, proof: "Proof") -> store.User | None:
-        """Raises Refused, token_invalid, when the key that proved the token was withdrawn."""
+    async def _user(self, proof: "Proof") -> Caller:
         if not proof.kid_in_store:
-            return await self._engine.look_up(store.user, proof.subject)
+            return _as_user(await self._engine.look_up(store.user, proof.subject))
         found, counts = await self._engine.look_up(store.user_by_key, proof.subject, proof.kid_in_store)
         if not counts:
-            raise Refused(Code.token_invalid, "The token is signed with a key (kid) that was withdrawn.")
-        return found
+            raise _withdrawn()
+        return _as_user(found)
+
+    async def _device(self, proof: "Proof") -> Caller:
+        assert proof.device is not None, "a user's token goes another way"
+        company_id, device_id = proof.device.company_id, proof.device.device_id
+        found = await self._engine.look_up(
+            store.device_facts, company_id, device_id, proof.subject or None, proof.kid_in_store or None
+        )
+        if proof.kid_in_store and not (found is not None and found.key_counts):
+            raise _withdrawn()
+        return _as_device(found, proof.subject)
+
+
+def acting(tx: Transaction, company_id: str, subject: str, device_id: str | None) -> Caller:
+    """Who acts under a user_id that a caller had before, with the rights of now; no company key. Raises Refused as
+    `Identity.caller` does.
+    """
+    if device_id is None:
+        found = store.user(tx, subject)
+        return _as_user(found if found is not None and found.company_id == company_id else None)
+    acts_for = "" if subject == DEVICE_PREFIX + device_id else subject
+    return _as_device(store.device_facts(tx, company_id, device_id, acts_for or None, None), acts_for)
+
+
+def _as_user(found: store.User | None) -> Caller:
+    if found is None or found.company is None or found.company_id is None or found.disabled:
+        raise Refused(Code.no_company, "The token is valid, but its user belongs to no active company.")
+    return Caller(found.user_id, found.company, found.company_id, found.role, access_no=found.access_no)
+
+
+def _as_device(found: DeviceFacts | None, subject: str) -> Caller:
+    """A device that was revoked is refused as one that never was; so is one whose company is gone."""
+    if found is None or found.device is None:
+        raise Refused(Code.token_invalid, "The token's device is unknown or revoked; ask an administrator.")
+    if found.disabled or (subject and found.role is None):
+        raise Refused(
+            Code.no_company, "The token is valid, but its company, or the user whom it acts for, is not active."
+        )
+    if found.role is None:
+        user_id, scopes = DEVICE_PREFIX + found.device.device_id, frozenset({Scope.write_iot})
+    else:
+        user_id, scopes = subject, frozenset[Scope]()
+    return Caller(user_id, found.company, found.company_id, found.role, scopes, found.access_no, found.device)
+
+
+def _withdrawn() -> Refused:
+    return Refused(Code.token_invalid, "The token is signed with a key (kid) that was withdrawn.")
 
 
 def add_company(tx: Transaction, company_id: str, name: str, prefix: int, now: int) -> int:

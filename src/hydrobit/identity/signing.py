@@ -16,12 +16,15 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from jwt.algorithms import ECAlgorithm
 
 from hydrobit.errors import SettingError
+from hydrobit.operation import Device
 from hydrobit.storage.files import is_open_to_others, write_once
 
 ALGORITHM = "ES256"
 USER_TOKEN_TYPE = "at+jwt"
 """The `typ` of a user's token, as RFC 9068 names access tokens. Tokens of another use get another type and another
 audience, and each verifier takes its own type alone, so that one can never be taken for the other."""
+IOT_TOKEN_TYPE = "iot+jwt"
+"""The `typ` of a device's token. Its `sub` is the user whom it acts for; one that acts for nobody has none."""
 
 _KEY_FILE_BYTES_MAX = 16_384
 
@@ -52,10 +55,27 @@ class SigningKey:
 
     def sign(self, subject: str, now: int, lifetime_s: int, issuer: str, audience: str) -> str:
         """A token of `subject`, good from `now` (ms) for `lifetime_s` seconds; its instants are whole seconds."""
+        return self._sign(USER_TOKEN_TYPE, {"sub": subject}, now, lifetime_s, issuer, audience)
+
+    def sign_for_device(
+        self,
+        user_id: str | None,
+        company_id: str,
+        device: Device,
+        now: int,
+        lifetime_s: int,
+        issuer: str,
+        audience: str,
+    ) -> str:
+        """A token of a device, which acts for the user, or for nobody and then sends readings alone."""
+        claims = {"companyId": company_id, "projectId": device.project_id, "deviceId": device.device_id}
+        acts_for = {} if user_id is None else {"sub": user_id}
+        return self._sign(IOT_TOKEN_TYPE, acts_for | claims, now, lifetime_s, issuer, audience)
+
+    def _sign(self, kind: str, said: dict[str, str], now: int, lifetime_s: int, issuer: str, audience: str) -> str:
         issued_at = now // 1000
-        claims = {"iss": issuer, "aud": audience, "sub": subject, "iat": issued_at, "exp": issued_at + lifetime_s}
-        headers = {"kid": self.kid, "typ": USER_TOKEN_TYPE}
-        return jwt.encode(claims, self._private, algorithm=ALGORITHM, headers=headers)
+        claims = {"iss": issuer, "aud": audience, **said, "iat": issued_at, "exp": issued_at + lifetime_s}
+        return jwt.encode(claims, self._private, algorithm=ALGORITHM, headers={"kid": self.kid, "typ": kind})
 
     def public_jwk(self) -> dict[str, str]:
         """The public half as a JSON Web Key, as `/.well-known/jwks.json` shows it."""

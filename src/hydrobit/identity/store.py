@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from hydrobit.errors import StoreMoved
-from hydrobit.operation import Role
+from hydrobit.operation import Device, Role
 from hydrobit.storage import queries
 from hydrobit.storage.engine import Row, Transaction
 
@@ -41,6 +41,39 @@ def user_by_key(tx: Transaction, user_id: str, kid: str) -> tuple[User | None, b
     if row is None or row[-1] is not None:
         return None, False
     return (None if row[0] is None else _user(row[:-1])), True
+
+
+class DeviceFacts(msgspec.Struct, frozen=True):
+    """What a device's token is judged by. `device` is None for one that is unknown or revoked, `role` where the user
+    whom it acts for is no active one of the company, or there is none.
+    """
+
+    company: int
+    company_id: str
+    disabled: bool
+    access_no: int
+    device: Device | None
+    role: Role | None
+    key_counts: bool
+
+
+def device_facts(
+    tx: Transaction, company_id: str, device_id: str, user_id: str | None, kid: str | None
+) -> DeviceFacts | None:
+    """All of them in one question; None for a company that is not there."""
+    row = tx.one(sql.device_facts, company_id=company_id, device_id=device_id, user_id=user_id, kid=kid)
+    if row is None:
+        return None
+    company, found_id, company_off, access_no, device, project, role, key = row
+    return DeviceFacts(
+        company,
+        found_id,
+        company_off is not None,
+        access_no,
+        None if device is None else Device(device, project),
+        None if role is None else Role(role),
+        key is not None,
+    )
 
 
 class PublicKey(msgspec.Struct, frozen=True):

@@ -11,38 +11,63 @@ honoured for at most `jwks_age_s_max` plus `jwks_refetch_s_min` while the issuer
 uncached token after a fetch that no longer shows it; while the issuer is down, the last known keys stand (see `jwks`).
 """
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hydrobit.errors import Code, Refused, SettingError
 from hydrobit.identity.compact import Header, read_compact
 from hydrobit.identity.keys import KeySource
-from hydrobit.identity.signing import ALGORITHM, USER_TOKEN_TYPE
+from hydrobit.identity.signing import ALGORITHM, IOT_TOKEN_TYPE, USER_TOKEN_TYPE
 from hydrobit.kit.instants import LATEST
 from hydrobit.kit.texts import exact
 from hydrobit.settings import Settings
-from hydrobit.wire.fields import USER_ID_LENGTH_MAX
+from hydrobit.wire.fields import NAME_LENGTH_MAX, USER_ID_LENGTH_MAX
 
 _OIDC_TYPES = frozenset({"", "jwt", "at+jwt"})
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceClaim:
+    """Whose token it is, where it is a device's."""
+
+    company_id: str
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
-    """Who the caller is, and the first instant (ms) at which this is believed no more: `exp` plus the leeway."""
+    """Who the caller is, and the first instant (ms) at which this is believed no more: `exp` plus the leeway.
+
+    The subject of a device that acts for nobody is empty.
+    """
 
     subject: str
     expires_at: int
     kid_in_store: str = ""
     """The key that proved it, where the store may say that it was withdrawn."""
+    device: DeviceClaim | None = None
+
+    @property
+    def caller(self) -> Hashable:
+        """Under what the caller's facts are remembered."""
+        return self.subject if self.device is None else (self.device, self.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What is expected of one kind of an issuer's tokens."""
+
+    audience: str
+    subject_claim: str = "sub"
+    is_of_device: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Issuer:
-    """What is expected of the tokens of one issuer."""
+    """What is expected of the tokens of one issuer; their `typ` tells the kind."""
 
-    audience: str
-    subject_claim: str
-    types: frozenset[str]
+    kinds: Mapping[str, _Kind]
     algorithms: frozenset[str]
     keys: KeySource
 
@@ -74,14 +99,14 @@ class Verifier:
         self._remembered.pop(token, None)
         compact = read_compact(token)
         issuer = self._issuer(compact.claims)
-        _check_header(compact.header, issuer)
+        kind = _checked_kind(compact.header, issuer)
         trusted = await issuer.keys.find(compact.header.kid, now)
         self._forget_withdrawn()
         if trusted is None:
             raise Refused(Code.token_invalid, "The token is signed with a key (kid) that its issuer does not have.")
         if not trusted.key.verifies(compact.header.alg, compact.signed, compact.signature):
             raise Refused(Code.token_invalid, "The token's signature does not fit its content and key.")
-        proof = _read_claims(compact.claims, issuer, now, self._leeway_ms)
+        proof = _read_claims(compact.claims, kind, now, self._leeway_ms)
         if trusted.kid_in_store:
             proof = replace(proof, kid_in_store=trusted.kid_in_store)
         self._remember(token, proof, trusted.until)
@@ -109,40 +134,47 @@ class Verifier:
 
 def _issuers(settings: Settings, own: KeySource | None, remote: KeySource | None) -> dict[str, _Issuer]:
     issuers: dict[str, _Issuer] = {}
-    if own is not None and settings.local_tokens:
-        types, algorithms = frozenset({USER_TOKEN_TYPE}), frozenset({ALGORITHM})
-        issuers[settings.issuer] = _Issuer(settings.audience, "sub", types, algorithms, own)
+    if own is not None:
+        kinds = {IOT_TOKEN_TYPE: _Kind(settings.iot_audience, is_of_device=True)}
+        if settings.local_tokens:
+            kinds[USER_TOKEN_TYPE] = _Kind(settings.audience)
+        issuers[settings.issuer] = _Issuer(kinds, frozenset({ALGORITHM}), own)
     if remote is not None and settings.oidc_issuer:
         if settings.oidc_issuer in issuers:
             raise SettingError(
                 f"HYDROBIT_OIDC_ISSUER and HYDROBIT_ISSUER are both {settings.issuer!r}; they must differ"
             )
-        issuers[settings.oidc_issuer] = _Issuer(
-            settings.oidc_audience, settings.subject_claim, _OIDC_TYPES, frozenset(settings.oidc_algorithms), remote
-        )
+        kinds = dict.fromkeys(_OIDC_TYPES, _Kind(settings.oidc_audience, settings.subject_claim))
+        issuers[settings.oidc_issuer] = _Issuer(kinds, frozenset(settings.oidc_algorithms), remote)
     return issuers
 
 
-def _check_header(header: Header, issuer: _Issuer) -> None:
+def _checked_kind(header: Header, issuer: _Issuer) -> _Kind:
     # RFC 7515 section 4.1.9: the type is a media type in either case, whose application/ may be left out.
-    if header.typ.lower().removeprefix("application/") not in issuer.types:
-        raise Refused(Code.token_invalid, "The token's type (typ) is not that of a user's access token.")
+    kind = issuer.kinds.get(header.typ.lower().removeprefix("application/"))
+    if kind is None:
+        raise Refused(Code.token_invalid, "The token's type (typ) is none that its issuer is believed with.")
     if header.alg not in issuer.algorithms:
         raise Refused(Code.token_invalid, "The token's algorithm (alg) is not one that is pinned for its issuer.")
+    return kind
 
 
-def _read_claims(claims: dict[str, Any], issuer: _Issuer, now: int, leeway_ms: int) -> Proof:
+def _read_claims(claims: dict[str, Any], kind: _Kind, now: int, leeway_ms: int) -> Proof:
     """The proof that the claims of a genuine token make at `now`."""
     audience = claims.get("aud")
-    if issuer.audience not in (audience if isinstance(audience, list) else [audience]):
-        raise Refused(Code.token_invalid, f"The token's audience (aud) must be {issuer.audience!r}.")
+    if kind.audience not in (audience if isinstance(audience, list) else [audience]):
+        raise Refused(Code.token_invalid, f"The token's audience (aud) must be {kind.audience!r}.")
     for name in ("nbf", "iat"):
         if name in claims and now < _instant(claims, name) - leeway_ms:
             raise Refused(Code.token_invalid, f"The token counts only from a later time ({name}) on.")
     expires_at = _instant(claims, "exp") + leeway_ms
     if now >= expires_at:
         raise Refused(Code.token_expired, "The token's time (exp) is over; fetch a new token.")
-    return Proof(_subject(claims, issuer.subject_claim), expires_at)
+    if not kind.is_of_device:
+        return Proof(_subject(claims, kind.subject_claim), expires_at)
+    acts_for = _subject(claims, kind.subject_claim) if kind.subject_claim in claims else ""
+    device = DeviceClaim(*(_text(claims, name, NAME_LENGTH_MAX) for name in ("companyId", "deviceId")))
+    return Proof(acts_for, expires_at, device=device)
 
 
 def _instant(claims: dict[str, Any], name: str) -> int:
@@ -154,10 +186,14 @@ def _instant(claims: dict[str, Any], name: str) -> int:
 
 
 def _subject(claims: dict[str, Any], name: str) -> str:
-    subject = claims.get(name)
-    if not isinstance(subject, str) or not subject:
-        raise Refused(Code.token_invalid, f"The token must name its user as a text in {name}.")
+    return _text(claims, name, USER_ID_LENGTH_MAX)
+
+
+def _text(claims: dict[str, Any], name: str, length_max: int) -> str:
+    said = claims.get(name)
+    if not isinstance(said, str) or not said:
+        raise Refused(Code.token_invalid, f"The token must say whose it is as a text in {name}.")
     try:
-        return exact(subject, USER_ID_LENGTH_MAX)
+        return exact(said, length_max)
     except ValueError as e:
         raise Refused(Code.token_invalid, f"The token's {name} {e}.") from e

@@ -51,6 +51,25 @@ def _millionths(text: str) -> int:
         return int(rounded.scaleb(6))
 
 
+def exact_text(text: bytes, length_max: int) -> str:
+    """The plain decimal text of a JSON number, shortest and with all of its decimals: `21.5` of `2.150e1`.
+
+    Raises ValueError with a sentence for the caller.
+    """
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("must be a JSON number")
+    if len(text) > length_max:
+        raise ValueError(f"must be a number of at most {length_max} characters")
+    with localcontext(prec=length_max):
+        try:
+            exact = Decimal(text.decode("ascii")).normalize()
+        except InvalidOperation as e:
+            raise ValueError("is a number too large or too small") from e
+        if exact and abs(exact.adjusted()) > _EXPONENT_MAX:
+            raise ValueError("is a number too large or too small")
+        return f"{exact:f}" if exact else "0"
+
+
 def percentage(part: int, whole: int) -> int:
     """What percentage of the whole the part is: in millionths, rounded half up to two decimals; 0 of nothing."""
     return (2 * part * 10_000 + whole) // (2 * whole) * (MILLION // 100) if whole else 0

@@ -44,6 +44,11 @@ def local_day(instant: int, zone: str) -> date:
     return (_EPOCH + timedelta(milliseconds=instant)).astimezone(ZoneInfo(zone)).date()
 
 
+def day_begins(day: str, zone: str) -> int:
+    """The first instant of a calendar day (`2025-10-19`) in an IANA zone."""
+    return int(datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)).timestamp()) * 1000
+
+
 def write_day(day: str) -> str:
     """A stored day (`2025-10-19`) as the contract writes it, with a zero clock."""
     return f"{day}T00:00:00.000Z"

@@ -25,6 +25,17 @@ update head set prefix = :prefix where company = :company
 -- name: change_access
 update head set access_no = access_no + 1 where company = :company
 
+-- name: access_numbers
+-- `companies` is a JSON list.
+select company, access_no from head where company in (select p.value from json_each(:companies) as p)
+order by company
+limit 1000000
+-- engine: postgres
+select company, access_no from head
+where company in (select cast(p.value as bigint) from json_array_elements_text(cast(:companies as json)) as p)
+order by company
+limit 1000000
+
 -- name: companies_with_head
 select company from head order by company limit 1000000
 

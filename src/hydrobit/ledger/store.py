@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from hydrobit.errors import StoreError, StoreMoved
 from hydrobit.kit import canonical
 from hydrobit.ledger.entry import GENESIS, SYSTEM, Entry, Head, Kind, Source, entry_id
@@ -61,6 +63,12 @@ def move_head(tx: Transaction, head: Head) -> None:
 def change_access(tx: Transaction, company: int) -> None:
     """Says that who may do what in the company has changed; under its locked head."""
     tx.run(sql.change_access, company=company)
+
+
+def access_numbers(tx: Transaction, companies: Sequence[int]) -> dict[int, int]:
+    """How often rights have changed in each of these companies. One question, however many they are."""
+    rows = tx.all(sql.access_numbers, companies=msgspec.json.encode(companies).decode())
+    return dict(rows)
 
 
 def begin_life(tx: Transaction, company: int, prefix: int, now: int) -> None:

@@ -7,14 +7,27 @@ from msgspec import UNSET, Raw, UnsetType
 from hydrobit.errors import Code
 from hydrobit.kit.amounts import write_amount
 from hydrobit.kit.instants import write_instant
-from hydrobit.operation import ANYONE, COMPANY_ID_QUERY, Call, Context, Http, Operation, Parameter, Repeat, Reply, Scope
+from hydrobit.operation import (
+    ANYONE,
+    COMPANY_ID_QUERY,
+    END_DAY_QUERY,
+    START_DAY_QUERY,
+    Call,
+    Context,
+    Http,
+    Operation,
+    Parameter,
+    Repeat,
+    Reply,
+    Scope,
+)
 from hydrobit.phytosanitary import reading, service
 from hydrobit.phytosanitary.figures import Figures, Place
 from hydrobit.phytosanitary.reading import Wish
 from hydrobit.phytosanitary.service import Names, Page
 from hydrobit.phytosanitary.store import FormRecord, Observation
 from hydrobit.wire import days
-from hydrobit.wire.days import DAY_SCHEMA, DayRange
+from hydrobit.wire.days import DayRange
 from hydrobit.wire.envelope import encode
 from hydrobit.wire.phytosanitary import (
     PhytoCompanyRecords,
@@ -178,10 +191,6 @@ def _amount(millionths: int | None) -> Raw | UnsetType:
 
 TAG = "Phytosanitary"
 PATH = "/api/control/phytosanitary"
-START_DAY = Parameter(
-    "startTime", "query", True, "2025-10-01", "First day, local, no zone mark.", DAY_SCHEMA, "StartDay"
-)
-END_DAY = Parameter("endTime", "query", True, "2025-10-09", "Last day, local, no zone mark.", DAY_SCHEMA, "EndDay")
 
 OPERATIONS = (
     Operation(
@@ -203,8 +212,8 @@ OPERATIONS = (
             COMPANY_ID_QUERY,
             Parameter("projectId", "query", False, "proj_123", "Has to be one of the company's."),
             Parameter("sectorId", "query", False, "sector_001", "Has to be one of the company's."),
-            START_DAY,
-            END_DAY,
+            START_DAY_QUERY,
+            END_DAY_QUERY,
         ),
     ),
     Operation(
@@ -219,7 +228,7 @@ OPERATIONS = (
         scope=Scope.read_phytosanitary,
         repeat=Repeat.reads,
         errors=(),
-        parameters=(START_DAY, END_DAY),
+        parameters=(START_DAY_QUERY, END_DAY_QUERY),
     ),
     Operation(
         name="getPhytosanitaryCompanyRecords",
@@ -236,6 +245,6 @@ OPERATIONS = (
         scope=Scope.read_phytosanitary,
         repeat=Repeat.reads,
         errors=(),
-        parameters=(START_DAY, END_DAY),
+        parameters=(START_DAY_QUERY, END_DAY_QUERY),
     ),
 )

@@ -45,6 +45,13 @@ def find_sector(tx: Transaction, company: int, sector_id: str) -> Sector:
     return found
 
 
+def zone_of(tx: Transaction, company: int, project_id: str) -> str:
+    """The zone of a project that is there, disabled or not."""
+    found = store.project_even_if_disabled(tx, company, project_id)
+    assert found is not None, "a project is never deleted"
+    return found.timezone
+
+
 def first_zone(tx: Transaction, company: int) -> str | None:
     """The zone of the company's first project by id; None where it has none in use."""
     return store.first_zone(tx, company)

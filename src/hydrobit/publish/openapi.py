@@ -51,6 +51,12 @@ _SCHEMES = {
         "bearerFormat": "keyId.token",
         "description": "The same company key as a bearer value.",
     },
+    "iotToken": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "x-iot-token",
+        "description": "Short-lived token of a device. A user token is taken here too, and this one as a bearer value.",
+    },
 }
 
 TAGS = {
@@ -61,6 +67,7 @@ TAGS = {
     "Production Sessions": "Opening, reading, changing, extending and closing a day's work in one sector.",
     "Phytosanitary": "Crop health: pests and diseases, as figures and as single observations.",
     "Harvest": "Sessions of a span of days with each worker's share, for outside systems.",
+    "IoT Endpoint": "Devices in the field: their register, their tokens, what they read, and where they connect.",
     "Production Records": "Counting units per worker inside an open session, and undoing counts.",
 }
 
@@ -118,8 +125,8 @@ def _operation(row: Operation) -> Json:
         "description": f"{row.description}\n\n{_who(row)}\n\n**Repeating.** {row.repeat}",
         "x-errors": {str(status): list(found) for status, found in codes_by_status(row).items()},
     }
-    if row.scope is not None:
-        written["security"] = [{name: []} for name in _SCHEMES]
+    if row.scope is not None or row.for_devices:
+        written["security"] = [{name: []} for name in _ways_in(row)]
     if row.parameters:
         written["parameters"] = [_parameter(parameter) for parameter in row.parameters]
     if row.request is not None:
@@ -132,9 +139,19 @@ def _operation(row: Operation) -> Json:
     return written
 
 
+def _ways_in(row: Operation) -> list[str]:
+    """The names of the credentials that may call the row."""
+    by_key = ["apiKeyAuth", "apiTokenAuth"] if row.scope is not None else []
+    return ["bearerAuth", *by_key, *(["iotToken"] if row.for_devices else [])]
+
+
 def _who(row: Operation) -> str:
-    roles = f"**Roles.** {', '.join(sorted(row.roles))}."
-    return f"{roles} **Scope of a company key.** `{row.scope}`." if row.scope is not None else roles
+    said = [f"**Roles.** {', '.join(sorted(row.roles))}."]
+    if row.scope is not None:
+        said.append(f"**Scope of a company key.** `{row.scope}`.")
+    if row.for_devices:
+        said.append("**Devices** may call it.")
+    return " ".join(said)
 
 
 def _examples(row: Operation) -> Json:
@@ -172,7 +189,7 @@ def _described(parameter: Parameter) -> Json:
 
 def _success(row: Operation, status: int) -> Json:
     response: Json = {"description": row.http.statuses[status]}
-    if row.answer is not None:
+    if row.answer is not None and status >= 200:
         content: Json = {"schema": schemas.reference(row.answer)}
         if status in row.answer_examples:
             content["example"] = row.answer_examples[status]

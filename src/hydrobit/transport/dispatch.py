@@ -112,7 +112,9 @@ class Dispatcher:
     ) -> list[Reply]:
         """As `answer`, for several calls of one caller to a row that takes them together; one reply each, in order."""
         try:
-            outcomes: Sequence[Reply | Exception] = await self._handle_together(operation, token, bodies, source, device)
+            outcomes: Sequence[Reply | Exception] = await self._handle_together(
+                operation, token, bodies, source, device
+            )
         except Exception as e:
             outcomes = [e] * len(bodies)
         replies = [
@@ -228,6 +230,8 @@ def _call(
 
 
 def _standing(caller: Caller) -> str:
+    if caller.device is not None:
+        return "The device"
     return f"The role {caller.role}" if caller.role is not None else "A key without its scope"
 
 

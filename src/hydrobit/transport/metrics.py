@@ -41,8 +41,8 @@ _ROWS_AT = _MQTT_AT + len(Mqtt)
 _SECONDS_AT = _ROWS_AT + len(_ROWS) + 2
 _REQUESTS_AT = _SECONDS_AT + len(_SECONDS) + 2
 _LENGTH = 4_096
-"""Numbers of a process: the gauges, the counts of MQTT, two histograms (a count for each bucket, one for what is greater, and the
-sum), then requests, each kind in the order in which it first came."""
+"""Numbers of a process: the gauges, the counts of MQTT, two histograms (a count for each bucket, one for what is
+greater, and the sum), then requests, each kind in the order in which it first came."""
 _BYTES = 8
 
 

@@ -1,12 +1,13 @@
 """Every operation of the table as an endpoint under HTTP."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 from unicodedata import category
 from urllib.parse import parse_qsl
 
 from hydrobit.errors import Code, Refused
-from hydrobit.operation import Caller, Operation, Reply, Source
+from hydrobit.operation import HOST, Caller, Operation, Reply, Source
 from hydrobit.settings import Settings
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.http.shell import Answer, Endpoint, Request
@@ -16,6 +17,7 @@ QUERY_PARAMETERS_MAX = 100
 S = TypeVar("S")
 T = TypeVar("T")
 
+_HOST = re.compile(rb"[A-Za-z0-9.:\[\]-]{1,255}")
 _NO_QUERY: Mapping[str, str] = {}
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="hydrobit"')
 
@@ -37,8 +39,9 @@ class OperationEndpoint(Endpoint):
         request_id = self._dispatcher.next_request_id()
         token = _or_refused(credential, request)
         query = _or_refused(read_query, request.query) if request.query else _NO_QUERY
+        path = _with_host(request) if self._operation.names_host else request.parameters
         reply = await self._dispatcher.answer(
-            self._operation, request_id, token, request.parameters, query, request.body, Source.http
+            self._operation, request_id, token, path, query, request.body, Source.http
         )
         return to_answer(reply, request_id, self._retry_after)
 
@@ -49,6 +52,11 @@ def _or_refused(read: Callable[[S], T], sent: S) -> T | Refused:
         return read(sent)
     except Refused as refused:
         return refused
+
+
+def _with_host(request: Request) -> Mapping[str, str]:
+    host = request.headers.get(b"host", b"")
+    return request.parameters if _HOST.fullmatch(host) is None else {**request.parameters, HOST: host.decode("ascii")}
 
 
 def to_answer(reply: Reply, request_id: str, retry_after: tuple[bytes, bytes]) -> Answer:
@@ -64,13 +72,14 @@ def to_answer(reply: Reply, request_id: str, retry_after: tuple[bytes, bytes]) -
 
 
 def credential(request: Request) -> str | None:
-    """The bearer token or company key; None when there is none. Raises Refused for several or other credentials."""
-    header, key = request.headers.get(b"authorization"), request.headers.get(b"x-api-key")
-    if header is None and key is None:
+    """The token or company key; None when there is none. Raises Refused for several or other credentials."""
+    given = [(read, text) for name, read in _READS if (text := request.headers.get(name)) is not None]
+    if not given:
         return None
-    if request.credentials > 1 or (header is not None and key is not None):
-        raise Refused(Code.token_invalid, "Send one Authorization or x-api-key header, not several.")
-    return _bearer(header) if header is not None else _api_key(key or b"")
+    if len(given) > 1 or request.credentials > 1:
+        raise Refused(Code.token_invalid, "Send one Authorization, x-api-key or x-iot-token header, not several.")
+    ((read, text),) = given
+    return read(text)
 
 
 def _api_key(header: bytes) -> str:
@@ -80,11 +89,21 @@ def _api_key(header: bytes) -> str:
     return text
 
 
+def _iot_token(header: bytes) -> str:
+    text = header.strip().decode("latin-1")
+    if text.count(".") != 2:  # a company key has one; it counts in the other two headers alone
+        raise Refused(Code.token_invalid, "The x-iot-token header must be a device's token, or a user's.")
+    return text
+
+
 def _bearer(header: bytes) -> str:
     scheme, _, token = header.partition(b" ")
     if scheme.lower() != b"bearer" or not token:
         raise Refused(Code.token_invalid, "The Authorization header must be: Bearer <token>.")
     return token.strip().decode("latin-1")
+
+
+_READS = ((b"authorization", _bearer), (b"x-api-key", _api_key), (b"x-iot-token", _iot_token))
 
 
 def read_query(query: bytes) -> dict[str, str]:

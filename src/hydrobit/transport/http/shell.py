@@ -25,7 +25,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-CREDENTIALS = (b"authorization", b"x-api-key")
+CREDENTIALS = (b"authorization", b"x-api-key", b"x-iot-token")
 GZIP_BYTES_MIN = 1_400
 """A smaller answer fits into one packet; packing it gains nothing."""
 GZIP_LEVEL = 4
@@ -269,7 +269,7 @@ def _preflight(headers: Mapping[bytes, bytes]) -> Headers:
         return []
     return [
         (b"access-control-allow-methods", _METHODS),
-        (b"access-control-allow-headers", b"authorization, content-type, content-encoding, x-api-key"),
+        (b"access-control-allow-headers", b"authorization, content-type, content-encoding, x-api-key, x-iot-token"),
         (b"access-control-max-age", b"86400"),
     ]
 

@@ -3,8 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -14,7 +13,7 @@ from hydrobit.kit.clock import Clock
 from hydrobit.operation import Caller, Device
 from hydrobit.settings import Settings
 from hydrobit.transport.metrics import Metrics, Mqtt
-from hydrobit.transport.mqtt.connection import Connection
+from hydrobit.transport.mqtt.connection import Connection, Entry
 from hydrobit.transport.mqtt.ports import Keeping, SessionKey
 from hydrobit.transport.mqtt.reasons import Reason
 from hydrobit.transport.mqtt.road import Fate, Road, Sender
@@ -22,16 +21,6 @@ from hydrobit.transport.mqtt.session import Limits
 from hydrobit.transport.mqtt.topics import Branch
 
 log = structlog.get_logger("hydrobit")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Who comes in: the caller, whose session it is, and until when (ms) the token counts."""
-
-    caller: Caller
-    subject: str
-    sender: Sender
-    ends_at: int | None
 
 
 class Clients:
@@ -63,7 +52,7 @@ class Clients:
         self._of_company: Counter[int] = Counter()
         self._of_device: Counter[tuple[int, str]] = Counter()
         self._access: dict[int, int] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def now(self) -> int:
         return self._clock.now()
@@ -82,7 +71,7 @@ class Clients:
 
     # Who comes and goes.
 
-    async def admit(self, token: str | None, device_id: str | None) -> Entry:
+    async def admit(self, token: str | None, device_id: str | None, client_id: str) -> Entry:
         """Who connects. Raises Refused."""
         if token is None:
             raise Refused(Code.token_missing, "Send the token as the password of CONNECT, or in x-iot-token.")
@@ -94,9 +83,11 @@ class Clients:
         branch = Branch(caller.company_id, device.project_id, device.device_id) if device else None
         subject = f"device:{caller.device.device_id}" if caller.device else caller.user_id
         sender = Sender(token, branch, device if caller.device is None else None)
-        return Entry(caller, subject, sender, self._identity.good_until(token, now))
+        key = SessionKey(caller.company, subject, client_id)
+        return Entry(caller, key, sender, self._identity.good_until(token, now))
 
     async def _device(self, caller: Caller, device_id: str | None) -> Device | None:
+        """The device of the token, or the one of the company that a user names."""
         if caller.device is not None:
             if device_id not in (None, caller.device.device_id):
                 raise Refused(Code.device_mismatch, "deviceId is not the token's device.")
@@ -108,42 +99,41 @@ class Clients:
             raise Refused(Code.device_not_found, f"There is no device {device_id[:100]} in use.")
         return found
 
-    def enter(self, connection: Connection) -> None:
-        """Counts a connection in, and ends the one that had the session before. Raises Refused, too_many_connections."""
-        key, caller = connection.key, connection.caller
-        assert key is not None and caller is not None, "who was not admitted does not enter"
-        before = self._connections.get(key)
+    def enter(self, connection: Connection, entry: Entry) -> None:
+        """Counts a connection in, and ends the one that had its session. Raises Refused, too_many_connections."""
+        self._check_room(entry)
+        before = self._connections.get(entry.key)
         if before is not None:
             self.leave(before)
             before.end(Reason.session_taken_over)
-        device = (key.company, caller.device.device_id) if caller.device else None
-        if self._of_company[key.company] >= self._settings.mqtt_company_connections_max:
-            connection.key = None
-            raise Refused(Code.too_many_connections, "The company has too many connections.")
-        if device is not None and self._of_device[device] >= self._settings.mqtt_device_connections_max:
-            connection.key = None
-            raise Refused(Code.too_many_connections, "The device has too many connections.")
-        self._connections[key] = connection
-        self._count(connection, 1)
+        self._connections[entry.key] = connection
+        self._count(entry, 1)
 
     def leave(self, connection: Connection) -> None:
         """Counts a connection out, once."""
-        if connection.key is not None and self._connections.get(connection.key) is connection:
-            del self._connections[connection.key]
-            self._count(connection, -1)
+        entry = connection.entry
+        if self._connections.get(entry.key) is connection:
+            del self._connections[entry.key]
+            self._count(entry, -1)
 
-    def _count(self, connection: Connection, number: int) -> None:
-        key, caller = connection.key, connection.caller
-        assert key is not None and caller is not None, "who was not admitted is not counted"
-        self._of_company[key.company] += number
-        if not self._of_company[key.company]:
-            del self._of_company[key.company]
-            self._access.pop(key.company, None)
-        if caller.device is not None:
-            device = (key.company, caller.device.device_id)
-            self._of_device[device] += number
-            if not self._of_device[device]:
-                del self._of_device[device]
+    def _check_room(self, entry: Entry) -> None:
+        if entry.key in self._connections:
+            return  # it takes the place of the one before
+        if self._of_company[entry.key.company] >= self._settings.mqtt_company_connections_max:
+            raise Refused(Code.too_many_connections, "The company has too many connections.")
+        if entry.device and self._of_device[entry.device] >= self._settings.mqtt_device_connections_max:
+            raise Refused(Code.too_many_connections, "The device has too many connections.")
+
+    def _count(self, entry: Entry, number: int) -> None:
+        company = entry.key.company
+        self._of_company[company] += number
+        if not self._of_company[company]:
+            del self._of_company[company]
+            self._access.pop(company, None)
+        if entry.device is not None:
+            self._of_device[entry.device] += number
+            if not self._of_device[entry.device]:
+                del self._of_device[entry.device]
 
     # What the operator watches.
 
@@ -160,31 +150,42 @@ class Clients:
     # What changes elsewhere.
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._watch_until_stopped(), name="mqtt watch")
+        settings = self._settings
+        self._tasks = [
+            asyncio.create_task(self._repeat(look, interval_s), name=look.__name__)
+            for look, interval_s in (
+                (self.look_after_rights, settings.mqtt_watch_interval_s),
+                (self.look_after_sessions, settings.mqtt_seen_interval_s),
+            )
+        ]
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _watch_until_stopped(self) -> None:
+    async def _repeat(self, look: Callable[[], Awaitable[None]], interval_s: int) -> None:
         while True:
-            await asyncio.sleep(self._settings.mqtt_watch_interval_s)
+            await asyncio.sleep(interval_s)
             if self._connections:
                 try:
-                    await self.watch()
+                    await look()
                 except StoreError as e:
                     log.warning("connections not looked after", error=str(e))
                 except Exception:
                     log.exception("connections not looked after")
 
-    async def watch(self) -> None:
-        """Ends the connections whose session was taken over elsewhere, and those whose rights are gone."""
-        owned = {key: connection.owner for key, connection in self._connections.items()}
-        for key in await self.keeping.look(owned):
-            connection = self._connections.get(key)
-            if connection is not None and connection.owner == owned[key]:
+    async def look_after_sessions(self) -> None:
+        """Says which sessions are connected here, and ends those that another node has taken over."""
+        held = [(*key, connection.owner) for key, connection in self._connections.items()]
+        for company, subject, client_id, owner in await self.keeping.lost(held):
+            connection = self._connections.get(SessionKey(company, subject, client_id))
+            if connection is not None and connection.owner == owner:
                 connection.end(Reason.session_taken_over)
+        await self.keeping.seen(held)
+
+    async def look_after_rights(self) -> None:
+        """Ends the connections of those who may call no more."""
         numbers = await self.keeping.access_numbers(tuple(self._of_company))
         changed = {company for company, number in numbers.items() if self._access.get(company) != number}
         for connection in [found for key, found in self._connections.items() if key.company in changed]:
@@ -192,9 +193,7 @@ class Clients:
         self._access.update(numbers)
 
     async def _judge_again(self, connection: Connection) -> None:
-        assert connection.sender is not None, "who is connected was admitted"
         try:
-            await self._identity.caller(connection.sender.token, self.now())
+            await self._identity.caller(connection.entry.sender.token, self.now())
         except Refused as refused:
             connection.end(Reason.not_authorized, f"{refused.code}: {refused.detail}")
-

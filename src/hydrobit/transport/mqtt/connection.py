@@ -21,12 +21,15 @@ from hydrobit.transport.mqtt.road import TOGETHER_MAX, Answered, Fate, Message, 
 from hydrobit.transport.mqtt.session import QOS_0, Session
 from hydrobit.transport.mqtt.topics import is_below, replies_of
 from hydrobit.wire.envelope import encode
+from hydrobit.wire.mqtt import Told
+from hydrobit.wire.records import EventId
 
 if TYPE_CHECKING:
     from hydrobit.transport.mqtt.clients import Clients
 
 log = structlog.get_logger("hydrobit")
 
+_with_event_id = msgspec.json.Decoder(EventId)
 METHOD = "method"
 """The user property by which a message chooses among the methods of a path."""
 
@@ -59,23 +62,19 @@ class Head:
     device_id: str | None = None
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What a 3.1.1 client finds under its replies, which has no properties."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Who was let in: the caller, whose session it is, and until when (ms) the token counts."""
 
-    status: int
-    id: str | None
-    """The clientEventId of what it sent, where there is one."""
-    packetId: int | None
-    topic: str
-    deadLetter: str | msgspec.UnsetType = msgspec.UNSET
-    answer: msgspec.Raw
+    caller: Caller
+    key: SessionKey
+    sender: Sender
+    ends_at: int | None
 
-
-class _EventId(msgspec.Struct):
-    clientEventId: str
-
-
-_with_event_id = msgspec.json.Decoder(_EventId)
+    @property
+    def device(self) -> tuple[int, str] | None:
+        """The device whose token it is, unlike those of other companies."""
+        return (self.key.company, self.caller.device.device_id) if self.caller.device else None
 
 
 class Connection:
@@ -87,11 +86,8 @@ class Connection:
         self._task: asyncio.Task[None] | None = None
         self._is_paused = self._is_lost = self._is_stopping = self._has_left = False
         self._heard = time.monotonic()
-        self._ends_at: int | None = None
+        self._entry: Entry | None = None
         self.owner = clients.next_owner()
-        self.key: SessionKey | None = None
-        self.sender: Sender | None = None
-        self.caller: Caller | None = None
 
     # What the carrier and the house tell.
 
@@ -114,7 +110,7 @@ class Connection:
                 self._carrier.abort()
         elif session.keep_alive_s and now - self._heard > 1.5 * session.keep_alive_s:
             self.end(Reason.keep_alive_timeout)
-        elif self._ends_at is not None and self._clients.now() >= self._ends_at:
+        elif self.entry.ends_at is not None and self._clients.now() >= self.entry.ends_at:
             self.end(Reason.not_authorized, "token_expired: The token's time is over; connect with a new one.")
 
     def end(self, reason: Reason, sentence: str = "") -> None:
@@ -127,6 +123,12 @@ class Connection:
         """Answers what is under way, then ends."""
         self._is_stopping = True
         self._go_on()
+
+    @property
+    def entry(self) -> Entry:
+        """Who was let in; asked for only once somebody was."""
+        assert self._entry is not None, "who was not let in has no entry"
+        return self._entry
 
     # The work.
 
@@ -158,6 +160,8 @@ class Connection:
                 self._flush()
                 self._pace()
                 await self._carrier.drain()
+        except Refused as refused:  # there is no room for what would have to be kept
+            session.end(Reason.server_busy, f"{refused.code}: {refused.detail}")
         except StoreError as e:
             log.error("store failed", road="mqtt", error=str(e))
             session.end(Reason.server_busy, "unavailable: The store did not answer; connect and send again.")
@@ -173,18 +177,16 @@ class Connection:
         connect = session.connect
         assert connect is not None, "who has not asked is not let in"
         try:
-            entry = await clients.admit(_token(connect.password, self._head.token), self._head.device_id)
             session.client_id = session.client_id or clients.new_client_id()
-            self.key = SessionKey(entry.caller.company, entry.subject, session.client_id)
-            self.caller, self.sender, self._ends_at = entry.caller, entry.sender, entry.ends_at
-            clients.enter(self)
+            token = _token(connect.password, self._head.token)
+            entry = await clients.admit(token, self._head.device_id, session.client_id)
+            clients.enter(self, entry)
+            self._entry = entry
         except Refused as refused:
             session.refuse(_why_not(refused), f"{refused.code}: {refused.detail}")
             return
-        opened = await clients.keeping.open_session(
-            self.key, self.owner, clean=connect.clean_start, expiry_s=session.expiry_s
-        )
-        branch = self.sender.branch
+        opened = await clients.keeping.open_session(*entry.key, self.owner, connect.clean_start, session.expiry_s)
+        branch = entry.sender.branch
         roots = (replies_of(session.client_id), *((branch.topic,) if branch else ()))
         session.accept(is_present=opened.is_present, subscriptions=opened.subscriptions, readable=roots)
 
@@ -192,16 +194,15 @@ class Connection:
         session = self._session
         asked = session.inbox.popleft()
         assert isinstance(asked, Subscribe | Unsubscribe), "messages are answered elsewhere"
-        if session.expiry_s and self.key is not None:
-            await self._clients.keeping.set_subscriptions(self.key, self.owner, session.after(asked))
+        if session.expiry_s:
+            await self._clients.keeping.set_subscriptions(*self.entry.key, self.owner, session.after(asked))
         session.subscribed(asked)
 
     async def _answer(self) -> None:
         """Answers the messages that wait at the front, and acknowledges each in its turn."""
-        assert self.sender is not None, "who was not let in is not answered"
         messages = self._session.take_messages(TOGETHER_MAX)
         asked = [Message(message.topic, message.payload, _method(message)) for message in messages]
-        for message, answered in zip(messages, await self._clients.road.answer(self.sender, asked), strict=False):
+        for message, answered in zip(messages, await self._clients.road.answer(self.entry.sender, asked), strict=False):
             await self._settle(message, answered)
             if self._session.is_over:
                 return
@@ -226,10 +227,9 @@ class Connection:
         is_told = self._session.version == V5 and answered.fate is not Fate.failed
         if answered.error is None or message.qos == QOS_0 or is_told:
             return None
-        assert self.caller is not None and self.key is not None, "who was not let in is not answered"
         letter = await self._clients.keeping.bury(
-            self.caller,
-            self.key.client_id,
+            self.entry.caller,
+            self.entry.key.client_id,
             message.topic,
             message.payload,
             answered.error.code,
@@ -243,10 +243,9 @@ class Connection:
         """Sends the answer where the client has asked for it; returns why it could not be sent there."""
         session = self._session
         if session.version != V5:
-            for topic in self._own_topics():
-                if session.reads(topic):
-                    session.reply(topic, _told(message, answered, letter))
-                    break
+            own = next(filter(session.reads, self._own_topics()), None)
+            if own is not None:
+                session.reply(own, _told(message, answered, letter))
             return ""
         topic = message.properties.response_topic
         if topic is None:
@@ -263,7 +262,7 @@ class Connection:
     def _own_topics(self) -> list[str]:
         """Where the client finds its answers: under its own replies, and there in its device's branch."""
         own = replies_of(self._session.client_id)
-        branch = self.sender.branch if self.sender else None
+        branch = self.entry.sender.branch
         return [own, *([f"{branch.topic}/{own}"] if branch else [])]
 
     # The end, and the pace.
@@ -274,11 +273,11 @@ class Connection:
             session.end(Reason.server_shutting_down)
         self._flush()
         self._carrier.close()
-        if self.key is None:
+        if self._entry is None:
             return
         self._clients.leave(self)
         try:
-            await self._clients.keeping.close_session(self.key, self.owner, session.expiry_s)
+            await self._clients.keeping.close_session(*self._entry.key, self.owner, session.expiry_s)
         except StoreError as e:  # it then counts as there until it is over
             log.warning("session not closed", error=str(e))
 
@@ -335,7 +334,7 @@ def _told(message: Publish, answered: Answered, letter: str | None) -> bytes:
         Told(
             status=answered.status,
             id=_event_id(message.payload),
-            packetId=message.packet_id,
+            packetId=message.packet_id or msgspec.UNSET,
             topic=message.topic,
             deadLetter=letter or msgspec.UNSET,
             answer=msgspec.Raw(answered.body()),

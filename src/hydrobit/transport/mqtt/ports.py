@@ -3,7 +3,7 @@
 `devices` fits it, and `app` hands it over.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from hydrobit.operation import Caller, Device
@@ -27,27 +27,39 @@ class Opened(Protocol):
     def subscriptions(self) -> tuple[str, ...]: ...
 
 
+Held = tuple[int, str, str, str]
+"""A session and its owner."""
+
+
 class Keeping(Protocol):
     """`owner` names the one connection that has a session; a later owner takes it over. All of it is durable."""
 
-    async def open_session(self, key: SessionKey, owner: str, *, clean: bool, expiry_s: int) -> Opened: ...
+    async def open_session(
+        self, company: int, subject: str, client_id: str, owner: str, clean: bool, expiry_s: int
+    ) -> Opened: ...
 
-    async def set_subscriptions(self, key: SessionKey, owner: str, subscriptions: tuple[str, ...]) -> None: ...
+    async def set_subscriptions(
+        self, company: int, subject: str, client_id: str, owner: str, subscriptions: Sequence[str]
+    ) -> bool: ...
 
-    async def close_session(self, key: SessionKey, owner: str, expiry_s: int) -> None: ...
+    async def close_session(self, company: int, subject: str, client_id: str, owner: str, expiry_s: int) -> None: ...
 
-    async def look(self, owners: Mapping[SessionKey, str]) -> Sequence[SessionKey]:
-        """Says that these sessions are still connected; returns those that another owner has taken over."""
+    async def lost(self, held: Sequence[Held]) -> Sequence[Held]:
+        """Those of these sessions that their owner has no more."""
+        ...
+
+    async def seen(self, held: Sequence[Held]) -> None:
+        """Says that these sessions are still connected."""
         ...
 
     async def bury(
         self, caller: Caller, client_id: str, topic: str, payload: bytes, code: str, detail: str, request_id: str
     ) -> str:
-        """Keeps a message that was refused for an operator, and returns the id of its letter."""
+        """Keeps a message that was refused for an operator, and returns the id of its letter. Raises Refused, busy."""
         ...
 
     async def device(self, company: int, device_id: str) -> Device | None: ...
 
-    async def access_numbers(self, companies: Iterable[int]) -> Mapping[int, int]:
+    async def access_numbers(self, companies: Sequence[int]) -> Mapping[int, int]:
         """How often rights in each company have changed."""
         ...

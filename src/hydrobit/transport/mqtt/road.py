@@ -96,7 +96,9 @@ _FATES: Mapping[int, Fate] = {
 class Road:
     """Answers messages, in their order. It does not raise: whatever happens becomes an answer."""
 
-    def __init__(self, operations: Sequence[Operation], dispatcher: Dispatcher, body_bytes_max: Callable[[Operation], int]) -> None:
+    def __init__(
+        self, operations: Sequence[Operation], dispatcher: Dispatcher, body_bytes_max: Callable[[Operation], int]
+    ) -> None:
         self._topics, self._dispatcher, self._body_bytes_max = Topics(operations), dispatcher, body_bytes_max
 
     async def answer(self, sender: Sender, messages: Sequence[Message]) -> list[Answered]:

@@ -1,13 +1,13 @@
 """The server's side of one MQTT connection, without a socket, a clock or a wait: bytes in, bytes and messages out.
 
-Whoever carries it feeds `receive`, answers `connect` by `accept` or `refuse`, takes what stands in `inbox` in its order,
-answers each by `acknowledge` or `subscribed`, and sends what `outgoing` gives. References are to MQTT 5 unless named.
+Whoever carries it feeds `receive`, answers `connect` by `accept` or `refuse`, takes what stands in `inbox` in its
+order, answers each by `acknowledge` or `subscribed`, and sends what `outgoing` gives. Sections are
+those of MQTT 5 where nothing else is said.
 """
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 
@@ -31,7 +31,7 @@ from hydrobit.transport.mqtt.packets import (
     Unsubscribe,
 )
 from hydrobit.transport.mqtt.properties import NO_PROPERTIES, Properties
-from hydrobit.transport.mqtt.reasons import ReturnCode, Reason
+from hydrobit.transport.mqtt.reasons import Reason, ReturnCode
 from hydrobit.transport.mqtt.topics import is_below, matches
 
 CONNECT_BYTES_MAX = 16_384
@@ -39,7 +39,8 @@ CONNECT_BYTES_MAX = 16_384
 CLIENT_ID_LENGTH_MAX = 128
 TOPIC_ALIASES_MAX = 16
 QOS_0, QOS_1, QOS_2 = 0, 1, 2
-_REFUSED_IN_V3: Final = 0x80
+_REFUSED_IN_V3 = Reason.unspecified_error
+"""The one refusal that a 3.1.1 SUBACK knows."""
 
 _RETURN_CODES = {
     Reason.unsupported_protocol_version: ReturnCode.unacceptable_protocol_version,
@@ -129,7 +130,9 @@ class Session:
         assert self.connect is not None, "who has not asked is not let in"
         self.readable, self.is_accepted = readable, True
         self.subscriptions = dict.fromkeys(wanted for wanted in subscriptions if self._may_read(wanted))
-        self._send(ConnAck(is_present, Reason.success, self._granted(self.connect) if self.version == V5 else NO_PROPERTIES))
+        self._send(
+            ConnAck(is_present, Reason.success, self._granted(self.connect) if self.version == V5 else NO_PROPERTIES)
+        )
 
     def refuse(self, reason: Reason, sentence: str) -> None:
         """Turns the client away before it was let in."""
@@ -198,9 +201,9 @@ class Session:
             return
         if self.is_accepted and self.version == V5:
             self._send(Disconnect(reason, Properties(reason_string=sentence) if sentence else NO_PROPERTIES))
-        elif self.connect is not None and not self.is_accepted:
-            self.refuse(reason, sentence)
-        elif self.connect is None and reason == Reason.unsupported_protocol_version:
+        elif (self.connect is not None and not self.is_accepted) or (
+            self.connect is None and reason == Reason.unsupported_protocol_version
+        ):
             self.refuse(reason, sentence)
         self.is_over = True
 
@@ -245,7 +248,9 @@ class Session:
         self.expiry_s = self._expiry(connect)
         self.keep_alive_s = connect.keep_alive_s
         if self.version == V5:
-            self.keep_alive_s = min(connect.keep_alive_s or self._limits.keep_alive_s_max, self._limits.keep_alive_s_max)
+            self.keep_alive_s = min(
+                connect.keep_alive_s or self._limits.keep_alive_s_max, self._limits.keep_alive_s_max
+            )
         self._problems_wanted = properties.request_problem_information is not False
         self._bytes_max = properties.maximum_packet_size or 0
         if properties.authentication_method is not None:
@@ -326,7 +331,7 @@ class Session:
             server_keep_alive=self.keep_alive_s if self.keep_alive_s != connect.keep_alive_s else None,
         )
 
-    def _grant(self, wanted: str) -> int:
+    def _grant(self, wanted: str) -> Reason:
         if not self._may_read(wanted):
             return Reason.not_authorized if self.version == V5 else _REFUSED_IN_V3
         if wanted not in self.subscriptions and len(self.subscriptions) >= self._limits.subscriptions_max:

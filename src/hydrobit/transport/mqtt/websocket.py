@@ -91,7 +91,9 @@ class WebSocket(Carrying):
         if not self.door.has_path(path):
             return self._refused(404, Refused(Code.unknown_path, f"There is nothing at {path[:200]}."), path)
         if origin is not None and "*" not in self.door.origins and Origin(origin) not in self.door.origins:
-            return self._refused(403, Refused(Code.role_forbidden, "This page may not connect; see cors_origins."), path)
+            return self._refused(
+                403, Refused(Code.role_forbidden, "This page may not connect; see cors_origins."), path
+            )
         return self._frames.accept(request)
 
     def _refused(self, status: int, refused: Refused, path: str) -> Response:

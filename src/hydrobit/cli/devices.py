@@ -1,0 +1,154 @@
+"""Commands for devices in the field: their register, their tokens, and messages that were refused to them."""
+
+import sys
+from typing import Annotated, Any, Literal
+
+import cyclopts
+from cyclopts import Parameter
+
+from hydrobit.cli import app
+from hydrobit.cli.common import (
+    PAGE,
+    AsJson,
+    Company,
+    Data,
+    all_rows,
+    authored,
+    checked_id,
+    checked_name,
+    checked_user,
+    company_number,
+    now,
+    opened,
+    print_rows,
+    seconds,
+    settings,
+)
+from hydrobit.devices import letters as rules
+from hydrobit.devices import reading, service, store
+from hydrobit.kit.instants import write_instant
+
+device = cyclopts.App(name="device", help="Devices in the field.")
+letters = cyclopts.App(name="letters", help="Messages of devices that were refused; a replay is the API's to do.")
+app.command(device)
+device.command(letters)
+
+
+@device.command(name="add")
+def add_device(
+    device_id: str,
+    name: str,
+    *,
+    company: Company,
+    project: Annotated[str, Parameter(help="The project that it belongs to.")],
+    data: Data = None,
+) -> None:
+    """Add a device to a project."""
+    wish = reading.DeviceWish(reading.device_id(device_id), checked_id(project), checked_name(name))
+    with authored(data, company) as (opened_store, author):
+        opened_store.write(service.add_device, author, company, wish)
+    print(f"added device {wish.device_id}")
+
+
+@device.command(name="list")
+def list_devices(*, company: Company, data: Data = None, as_json: AsJson = False) -> None:
+    """List a company's devices, revoked ones too."""
+    with opened(settings(data=data)) as opened_store:
+        number = company_number(opened_store, company)
+        found = all_rows(lambda page: opened_store.read(store.page_of_devices, number, page, PAGE))
+    print_rows(map(_device_row, found), as_json, "there is no device")
+
+
+@device.command(name="revoke")
+def revoke_device(device_id: str, *, company: Company, data: Data = None) -> None:
+    """Refuse all tokens of a device for ever, within seconds; its connections end."""
+    with authored(data, company) as (opened_store, author):
+        opened_store.write(service.revoke_device, author, checked_id(device_id))
+    print(f"revoked device {device_id}")
+
+
+@device.command(name="token")
+def device_token(
+    device_id: str,
+    *,
+    company: Company,
+    user: Annotated[
+        str | None, Parameter(help="The user for whom it acts; without one it may only send readings.")
+    ] = None,
+    expires: Annotated[str, Parameter(help="How long it is valid: 15m, 1h, 1d.")] = "1h",
+    data: Data = None,
+) -> None:
+    """Print a token for a device, signed by the store's own key."""
+    from hydrobit.identity import own_keys
+    from hydrobit.storage import directory
+
+    chosen = settings(data=data)
+    lifetime_s = seconds(expires, "--expires", chosen.iot_token_s_max)
+    acts_for = None if user is None else checked_user(user)
+    with opened(chosen) as opened_store:
+        number = company_number(opened_store, company)
+        key = own_keys.settle(opened_store, directory.signing_key(chosen), now(), is_alone=not chosen.database_url)
+        found = opened_store.read(service.require_token, number, checked_id(device_id), acts_for, key.kid)
+    print(
+        key.sign_for_device(
+            acts_for, checked_id(company), found.as_caller, now(), lifetime_s, chosen.issuer, chosen.iot_audience
+        )
+    )
+
+
+@letters.command(name="list")
+def list_letters(
+    *,
+    company: Company,
+    status: Annotated[
+        Literal["waiting", "replayed"] | None, Parameter(help="Only those that wait, or that somebody saw to.")
+    ] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List messages that were refused, latest first."""
+    with opened(settings(data=data)) as opened_store:
+        number = company_number(opened_store, company)
+        found = all_rows(lambda page: opened_store.read(store.page_of_letters, number, status, page, PAGE))
+    print_rows(map(_letter_row, found), as_json, "there is no dead letter")
+
+
+@letters.command(name="show")
+def show_letter(letter_id: str, *, company: Company, data: Data = None) -> None:
+    """Print what stands in a message that was refused, as it came; why it was, on standard error."""
+    with opened(settings(data=data)) as opened_store:
+        number = company_number(opened_store, company)
+        letter, payload = opened_store.read(rules.require, number, checked_id(letter_id))
+    print(f"{letter.topic} of {letter.subject}: {letter.code}, {letter.detail}", file=sys.stderr)
+    sys.stdout.buffer.write(payload)
+    sys.stdout.buffer.flush()
+
+
+def _device_row(one: store.RegisteredDevice) -> dict[str, Any]:
+    return {
+        "deviceId": one.device_id,
+        "projectId": one.project_id,
+        "name": one.name,
+        "createdAt": write_instant(one.created_at),
+        "revokedAt": _instant(one.revoked_at),
+    }
+
+
+def _letter_row(one: store.KeptLetter) -> dict[str, Any]:
+    return {
+        "letterId": rules.letter_id(one.letter_no),
+        "receivedAt": write_instant(one.received_at),
+        "userId": one.subject,
+        "deviceId": one.device_id,
+        "clientId": one.client_id,
+        "topic": one.topic,
+        "payloadBytes": one.length,
+        "code": one.code,
+        "error": one.detail,
+        "replayedAt": _instant(one.replayed_at),
+        "replayStatus": one.replay_status,
+    }
+
+
+def _instant(at: int | None) -> str | None:
+    return None if at is None else write_instant(at)

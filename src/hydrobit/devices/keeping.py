@@ -1,0 +1,148 @@
+"""What the road of devices has to keep: MQTT sessions across restarts and nodes, and messages that it had to refuse.
+
+A session belongs to its company, subject and client, and to one owner at a time: the connection that holds it, under a
+name that no other connection ever has. Who takes it over says nothing to the one before; that one asks (`lost`). A
+node says from time to time that its sessions live (`seen`), so that those of a node that was killed end in their time.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from hydrobit.devices import letters, store
+from hydrobit.devices.store import Held, MqttSession, SessionKey
+from hydrobit.kit.clock import Clock
+from hydrobit.kit.instants import LATEST
+from hydrobit.ledger import store as ledger
+from hydrobit.operation import Caller, Context, Device, Letter
+from hydrobit.settings import Settings
+from hydrobit.storage.engine import Engine, Transaction
+
+HELD_ROWS_MAX = 1_000
+"""So many sessions are asked about in one question."""
+OVER_ROWS_MAX = 500
+"""So many sessions are deleted in one transaction."""
+SEEN_MISSED_MAX = 3
+"""A session ends when its node has not said a word of it so many times."""
+
+_read_filters = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A session as its new owner finds it."""
+
+    is_present: bool
+    subscriptions: tuple[str, ...]
+
+
+class Keeping:
+    """Each call is one transaction, durable before it returns, and may be repeated."""
+
+    def __init__(self, engine: Engine, clock: Clock, settings: Settings) -> None:
+        self._engine, self._clock = engine, clock
+        self._grace_ms = SEEN_MISSED_MAX * settings.mqtt_seen_interval_s * 1000
+        self._letters_max = settings.dead_letters_max
+
+    async def open_session(
+        self, company: int, subject: str, client_id: str, owner: str, clean: bool, expiry_s: int
+    ) -> Opened:
+        """Takes the session over, whoever had it. A clean one begins anew; one that was to end with its connection
+        (`expiry_s` 0) is not found again.
+        """
+        key = SessionKey(company, subject, client_id)
+        return await self._engine.write(_open, key, owner, clean, expiry_s, self._clock.now(), self._grace_ms)
+
+    async def set_subscriptions(
+        self, company: int, subject: str, client_id: str, owner: str, subscriptions: Sequence[str]
+    ) -> bool:
+        """Whether the owner has the session still; where not, nothing is changed."""
+        filters = msgspec.json.encode(subscriptions).decode()
+        return await self._engine.write(_subscribe, SessionKey(company, subject, client_id), owner, filters)
+
+    async def close_session(self, company: int, subject: str, client_id: str, owner: str, expiry_s: int) -> None:
+        """The connection is gone: the session stays for so long, or ends with it (0); if the owner has it still."""
+        await self._engine.write(_close, SessionKey(company, subject, client_id), owner, expiry_s, self._clock.now())
+
+    async def lost(self, held: Sequence[Held]) -> list[Held]:
+        """Those that their owner has no more: taken over by another, or ended."""
+        return [held[place] for place in await self._engine.look_up(_lost, held)] if held else []
+
+    async def seen(self, held: Sequence[Held]) -> None:
+        """Says that these live; what their owner has no more is passed over."""
+        now = self._clock.now()
+        for first in range(0, len(held), HELD_ROWS_MAX):
+            await self._engine.write(store.mark_seen, held[first : first + HELD_ROWS_MAX], now, self._grace_ms)
+
+    async def bury(
+        self, caller: Caller, client_id: str, topic: str, payload: bytes, code: str, detail: str, request_id: str
+    ) -> str:
+        """Keeps a message that is acknowledged although it was refused, and returns its letterId.
+
+        Raises Refused, busy, where there is no room; then it must not be acknowledged.
+        """
+        device_id = caller.device.device_id if caller.device is not None else None
+        letter = Letter(caller.company, caller.user_id, device_id, client_id, topic, payload)
+        return await self._engine.write(
+            letters.keep, letter, code, detail, request_id, self._clock.now(), self._letters_max
+        )
+
+    async def device(self, company: int, device_id: str) -> Device | None:
+        """The device in use; None for one that is unknown or revoked."""
+        found = await self._engine.look_up(store.device, company, device_id)
+        return found.as_caller if found is not None and found.revoked_at is None else None
+
+    async def access_numbers(self, companies: Sequence[int]) -> dict[int, int]:
+        """How often rights have changed in each company, those of its devices too. While the number is the one of when
+        a caller was looked up (`Caller.access_no`), the caller may do what it might then.
+        """
+        return await self._engine.look_up(ledger.access_numbers, companies)
+
+
+async def delete_over(context: Context) -> int:
+    """Deletes the sessions whose time is over, some of them a transaction, and returns how many."""
+    deleted, now = 0, context.clock.now()
+    while done := await context.engine.write(_delete_over, now):
+        deleted += done
+    return deleted
+
+
+def _open(tx: Transaction, key: SessionKey, owner: str, clean: bool, expiry_s: int, now: int, grace_ms: int) -> Opened:
+    ledger.lock_head(tx, key.company)
+    found = store.mqtt_session(tx, key)
+    is_present = found is not None and not clean and found.expiry_s > 0 and now < found.expires_at
+    filters = found.subscriptions if found is not None and is_present else "[]"
+    expires_at = _end(now + grace_ms, expiry_s)
+    store.hold_mqtt_session(tx, key, MqttSession(owner, expiry_s, expires_at, filters), now)
+    return Opened(is_present, _read_filters(filters))
+
+
+def _subscribe(tx: Transaction, key: SessionKey, owner: str, filters: str) -> bool:
+    ledger.lock_head(tx, key.company)
+    return store.set_subscriptions(tx, key, owner, filters)
+
+
+def _close(tx: Transaction, key: SessionKey, owner: str, expiry_s: int, now: int) -> None:
+    ledger.lock_head(tx, key.company)
+    if expiry_s:
+        store.leave_mqtt_session(tx, key, owner, expiry_s, _end(now, expiry_s), now)
+    else:
+        store.drop_mqtt_session(tx, key, owner)
+
+
+def _lost(tx: Transaction, held: Sequence[Held]) -> list[int]:
+    return [
+        first + place
+        for first in range(0, len(held), HELD_ROWS_MAX)
+        for place in store.lost_mqtt_sessions(tx, held[first : first + HELD_ROWS_MAX])
+    ]
+
+
+def _delete_over(tx: Transaction, now: int) -> int:
+    over = store.mqtt_sessions_over(tx, now, OVER_ROWS_MAX)
+    for company in sorted({key.company for key in over}):
+        ledger.lock_head(tx, company)
+    return sum(store.drop_mqtt_session_over(tx, key, now) for key in over)
+
+
+def _end(since: int, expiry_s: int) -> int:
+    return min(since + expiry_s * 1000, LATEST)
