@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -86,15 +86,16 @@ def hydrobit(
     database: str = "",
     name: str = "hydrobit",
     workers: int | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Subject]:
     """Ours as shipped, on the store in `data`, or on an empty one, or on this PostgreSQL database.
 
-    With `workers` it runs in so many processes, on any core.
+    With `workers` it runs in so many processes, on any core. Further settings are given as variables.
     """
     port = free_port()
     data = data or scratch / f"hydrobit-{port}"
     command = [str(HYDROBIT), "serve", "--data", str(data), "--demo", "--port", str(port)]
-    environment = {"HYDROBIT_DATABASE_URL": database} if database else {}
+    environment = ({"HYDROBIT_DATABASE_URL": database} if database else {}) | dict(settings or {})
     core = cores.server if workers is None else None
     if workers is not None:
         command += ["--workers", str(workers)]
