@@ -4,8 +4,8 @@
 ARGS ?=
 RUNS ?= 10
 RUN := .venv/bin/hydrobit demo --data ./data
-TEST_TOOLS := strace
-BENCH_TOOLS := wrk
+TEST_TOOLS := strace mosquitto mosquitto-clients:mosquitto_rr chromium-headless-shell
+BENCH_TOOLS := wrk mosquitto
 
 # Python keeps what it compiled, whatever the machine says: with it a start takes a third of the time, and tests start hundreds.
 unexport PYTHONDONTWRITEBYTECODE

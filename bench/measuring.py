@@ -46,6 +46,7 @@ class Measuring:
         target = wrk.Target(ours.server.url, ours.token, sessions)
         acknowledged = 0
         for seconds in (2 * self.plan.warm_up_seconds, self.plan.bulk_seconds):
+            ours.await_empty_queue()  # what wrk dropped at the end of its warm-up is still being written
             cpu_before = ours.server.cpu_seconds()
             run = self.bulk(target, batch, seconds)
             acknowledged += run.result.ok

@@ -15,6 +15,8 @@ Part = Literal[
     "workers",
     "places",
     "harvest",
+    "mqtt_ack",
+    "mqtt_idle",
     "pg_create",
     "pg_bulk",
     "pg_growth",
@@ -31,6 +33,12 @@ RAW_BATCHES = (1_000, 5_000)
 BULK_CONNECTIONS = 4
 """So many phones hand in at once: while one is answered, wrk writes the call of another."""
 GROWTH_CONNECTIONS = 64
+MQTT_CONNECTIONS = (1, 50)
+MQTT_IN_FLIGHT = 20
+"""So many records of one connection wait for their acknowledgements at once."""
+MQTT_HTTP_CONNECTIONS = 64
+IDLE_SECONDS = 15
+"""A careful guess, for the time that is announced."""
 PG_CONNECTIONS = (1, 64)
 PG_POOL_SIZES = (5, 20)
 PG_BATCH = 1_000
@@ -58,6 +66,7 @@ class Plan:
     crew_calls: int = 200
     points: int = 100_000
     harvest_records: int = 200_000
+    idle_connections: int = 5_000
 
     @classmethod
     def quick(cls, parts: frozenset[Part]) -> Plan:
@@ -71,6 +80,7 @@ class Plan:
             crew_calls=50,
             points=10_000,
             harvest_records=20_000,
+            idle_connections=500,
         )
 
     @property
@@ -99,6 +109,7 @@ class Plan:
             "growth": 2,
             "workers": 2,
             "places": 1,
+            "mqtt_ack": 3 * len(MQTT_CONNECTIONS) + 5,
             "pg_create": (2 + len(PG_POOL_SIZES)) * len(PG_CONNECTIONS),
             "pg_bulk": 4,
             "pg_growth": 2,
@@ -110,7 +121,8 @@ class Plan:
         filling += self.growth_records // PG_FILL_RECORDS_PER_S if "pg_growth" in self.parts else 0
         harvest = HARVEST_SECONDS + self.harvest_records // HARVEST_FILL_RECORDS_PER_S if "harvest" in self.parts else 0
         cost = 2 * 4 * 2 * self.seconds if "cost" in self.parts else 0
-        return measuring + filling + harvest + cost
+        idle = IDLE_SECONDS if "mqtt_idle" in self.parts else 0
+        return measuring + filling + harvest + cost + idle
 
     def seconds_max(self) -> int:
         """After this the run is given up."""

@@ -49,9 +49,16 @@ class ServerProcess:
 
     def resident_mb_peak(self) -> float:
         """The most memory the process has held since it started, in MB (2**20 bytes)."""
+        return self._memory_kb("VmHWM:") / 1024
+
+    def resident_kb(self) -> int:
+        """The memory the process holds now, in kB (2**10 bytes)."""
+        return self._memory_kb("VmRSS:")
+
+    def _memory_kb(self, name: str) -> int:
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
+            if line.startswith(name):
+                return int(line.split()[1])
         raise BenchError(f"Process {self.pid} tells nothing about its memory.")
 
     def cpu_seconds(self) -> float:

@@ -14,7 +14,7 @@ from bench.harvest import HarvestRun
 from bench.wrk import Run
 
 LOAD_SHARE_MAX = 0.9
-"""Above it wrk itself was the limit and the figure is too low."""
+"""Above it the load itself was the limit and the figure is too low."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,10 @@ def _middle(values: Iterable[float | None]) -> float | None:
 
 
 def figures_of(
-    rows: Sequence[Row], resident_mb: Sequence[float], harvest: HarvestRun | None = None
+    rows: Sequence[Row],
+    resident_mb: Sequence[float],
+    harvest: HarvestRun | None = None,
+    idle_kb: float | None = None,
 ) -> dict[str, float | None]:
     """The figures by which the project is judged; None where a run did not measure both sides."""
 
@@ -106,7 +109,8 @@ def figures_of(
         return next((row for row in rows if (row.kind, row.subject) == (kind, subject)), None)
 
     ours, page, search = best("create", "hydrobit", 64), alone("workers", "page"), alone("workers", "search")
-    placed = alone("places", "hydrobit")
+    placed, beside = alone("places", "hydrobit"), alone("mqtt beside http", "hydrobit")
+    devices = best("mqtt ack", "hydrobit", 50)
     return {
         "create_vs_echo_c1": ratio("create", 1, "hydrobit", "echo"),
         "create_vs_echo_c16": ratio("create", 16, "hydrobit", "echo"),
@@ -119,6 +123,13 @@ def figures_of(
         "bulk_1000_vs_raw": ratio("bulk", 1_000, "hydrobit", "raw"),
         "bulk_5000_vs_raw": ratio("bulk", 5_000, "hydrobit", "raw"),
         "growth_5m_vs_empty": ratio("growth", 64, "grown", "empty"),
+        "mqtt_ack_vs_mosquitto_1x20": ratio("mqtt ack", 1, "hydrobit", "mosquitto"),
+        "mqtt_ack_vs_mosquitto_50x20": ratio("mqtt ack", 50, "hydrobit", "mosquitto"),
+        "mqtt_ack_vs_amqtt_1x20": ratio("mqtt ack", 1, "hydrobit", "amqtt"),
+        "mqtt_ack_vs_amqtt_50x20": ratio("mqtt ack", 50, "hydrobit", "amqtt"),
+        "mqtt_records_50_vs_http_64": round(devices.rate / beside.rate, 3) if devices and beside else None,
+        "mqtt_ack_p99_ms_50x20": devices.p99_ms if devices else None,
+        "mqtt_idle_kb": round(idle_kb, 1) if idle_kb is not None else None,
         "pg_create_vs_echo_c1": ratio("pg create", 1, "hydrobit", "echo"),
         "pg_create_vs_echo_c64": ratio("pg create", 64, "hydrobit", "echo"),
         "pg_create_vs_typical_c64": ratio("pg create", 64, "hydrobit", "typical"),
@@ -180,7 +191,7 @@ def show(console: Console, figures: dict[str, float | None], rows: Sequence[Row]
     console.print(summary)
     for row in rows:
         if row.load_share is not None and row.load_share > LOAD_SHARE_MAX:
-            console.print(f"wrk was the limit at {row.kind} {row.size:,} of {row.subject}: its rate is too low.")
+            console.print(f"The load was the limit at {row.kind} {row.size:,} of {row.subject}: its rate is too low.")
 
 
 def _cell(value: float | None, form: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from bench.processes import Cores, ServerProcess, free_port, plain_environment, 
 from bench.wrk import USER
 
 HYDROBIT = Path(sys.executable).with_name("hydrobit")
+QUEUE_SECONDS_MAX, QUEUE_POLL_SECONDS = 30, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,14 @@ class Subject:
         if self.api is None:
             return tuple(f"6507f1e3c9d8e2a4b1f9c{number:03x}" for number in range(SESSIONS_OPEN))
         return self.api.open_sessions()
+
+    def await_empty_queue(self) -> None:
+        """Return once no record waits to be written."""
+        deadline = time.monotonic() + QUEUE_SECONDS_MAX
+        while "\nhydrobit_queue_rows 0.0\n" not in httpx.get(f"{self.server.url}/metrics").raise_for_status().text:
+            if time.monotonic() > deadline:
+                raise BenchError(f"{self.name} still writes after {QUEUE_SECONDS_MAX} s without load.")
+            time.sleep(QUEUE_POLL_SECONDS)
 
     def close_sessions(self, sessions: tuple[str, ...], *, acknowledged: int, in_flight_max: int) -> None:
         """Close and count: every acknowledged record is stored once, and beside them only what was in flight.
@@ -86,15 +96,16 @@ def hydrobit(
     database: str = "",
     name: str = "hydrobit",
     workers: int | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Subject]:
     """Ours as shipped, on the store in `data`, or on an empty one, or on this PostgreSQL database.
 
-    With `workers` it runs in so many processes, on any core.
+    With `workers` it runs in so many processes, on any core. Further settings are given as variables.
     """
     port = free_port()
     data = data or scratch / f"hydrobit-{port}"
     command = [str(HYDROBIT), "serve", "--data", str(data), "--demo", "--port", str(port)]
-    environment = {"HYDROBIT_DATABASE_URL": database} if database else {}
+    environment = ({"HYDROBIT_DATABASE_URL": database} if database else {}) | dict(settings or {})
     core = cores.server if workers is None else None
     if workers is not None:
         command += ["--workers", str(workers)]

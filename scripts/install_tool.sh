@@ -1,23 +1,27 @@
 #!/bin/sh
-# Install programs that tests or the benchmark use, each from the Debian package of its own name.
+# Install programs that tests or the benchmark use, from Debian's packages.
 #
-#     scripts/install_tool.sh strace wrk
+#     scripts/install_tool.sh strace wrk mosquitto-clients:mosquitto_rr
 #
+# A word names a package, and after a colon a program of it where no program is called as the package is.
 # Never fails: what cannot be installed here (no root, no apt, no network) is said in a line, and whoever needs it says so
 # again. May be run twice; a program that is there costs nothing.
 
+PATH=$PATH:/usr/sbin # where Debian keeps servers, and where only root looks
+
 for tool in "$@"; do
-    if command -v "$tool" >/dev/null 2>&1; then
+    package=${tool%%:*} program=${tool##*:}
+    if command -v "$program" >/dev/null 2>&1; then
         continue
     fi
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-        echo "$tool is not on this machine; install it with your system's packages (Debian: apt-get install $tool)."
+        echo "$package is not on this machine; install it with your system's packages (Debian: apt-get install $package)."
         continue
     fi
-    echo "Installing $tool ..."
+    echo "Installing $package ..."
     export DEBIAN_FRONTEND=noninteractive
     # The list of packages on the machine may be older than the archive, or not be there at all: then fetch it and try again.
-    timeout 300 apt-get install -y -qq --no-install-recommends "$tool" >/dev/null 2>&1 ||
-        { timeout 120 apt-get update -qq && timeout 300 apt-get install -y -qq --no-install-recommends "$tool"; } >/dev/null 2>&1 ||
-        echo "$tool could not be installed; what needs it will not run."
+    timeout 300 apt-get install -y -qq --no-install-recommends "$package" >/dev/null 2>&1 ||
+        { timeout 120 apt-get update -qq && timeout 300 apt-get install -y -qq --no-install-recommends "$package"; } >/dev/null 2>&1 ||
+        echo "$package could not be installed; what needs it will not run."
 done

@@ -1,5 +1,6 @@
 """What the run of the tests says beside red and green: what was left out and why, and what was measured."""
 
+import os
 import shutil
 from collections.abc import Callable
 
@@ -32,9 +33,14 @@ Measured = Callable[[str], None]
 """Takes a line of figures, which the run's last lines show."""
 
 
+def program(tool: str) -> str | None:
+    """Where the program is; Debian keeps servers in a folder of which only root's PATH knows."""
+    return shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin")
+
+
 def needs(tool: str) -> pytest.MarkDecorator:
-    """Mark a test that runs only where `tool` is on the PATH; the run's last lines name it where it is not."""
-    return pytest.mark.skipif(shutil.which(tool) is None, reason=MISSING + tool)
+    """Mark a test that runs only where the program is on this machine; the run's last lines name it where it is not."""
+    return pytest.mark.skipif(program(tool) is None, reason=MISSING + tool)
 
 
 def alone_on(engine: str, why: str) -> pytest.MarkDecorator:
