@@ -131,6 +131,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse_head()
             raise httptools.HttpParserCallbackError("the head is too large")
         super().on_headers_complete()
+        if self.parser.should_upgrade() and self._should_upgrade():
+            return  # `data_received` hands the connection over
         self._in_head, self._in_body, self._head_bytes, self._beside_body = False, True, 0, 0
         if not self.pipeline:
             self._served = self.cycle
@@ -242,6 +244,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse_head(self) -> None:
         self._turn_away(Code.headers_too_large, f"It may have at most {self.guard.header_bytes_max} bytes.")
+
+    def _should_upgrade(self) -> bool:
+        return self.parser.get_method() == b"GET" and super()._should_upgrade()
 
     def _is_unwanted_upgrade(self) -> bool:
         return not self._should_upgrade() and self.parser.get_method() != b"CONNECT"
