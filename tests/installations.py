@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from hydrobit.demo import company as demo
+from hydrobit.devices import letters
+from hydrobit.devices import store as devices
+from hydrobit.devices.store import MqttSession, SessionKey
+from hydrobit.operation import Letter
 from hydrobit.storage import directory
 from hydrobit.storage.copying import PAGE_ROWS
 from tests import engines
@@ -47,6 +51,7 @@ def play(data: Path) -> Played:
             _describe(admin)
             worker = _people(admin)
             _forms(admin)
+            _devices(data, admin)
             neighbour.counted(
                 neighbour.opened(projectId=demo.OTHER_PROJECT, sectorId=demo.OTHER_SECTOR, sector_name="B"), "evt_1"
             )
@@ -82,6 +87,18 @@ def _forms(admin: Caller) -> None:
     admin.submitted(form, {"mites": {"value": 3, "severity": 1}, "leaf": data_url(picture())})
     asked = admin.add_form(pests[0], subtype="tasks")
     assert admin.post(f"{ADMIN_FORMS}/{asked}/tasks", json={"userId": demo.SUPERVISOR}).status_code == 201
+
+
+def _devices(data: Path, admin: Caller) -> None:
+    device = {"deviceId": "scale-1", "projectId": demo.PROJECT, "name": "Scale"}
+    assert admin.post("/api/control/iot/devices", json=device).status_code == 201
+    reading = {"recordedAtUtc": "2025-10-19T14:30:00Z", "values": {"temperature": 21.50000000000001}}
+    sent = admin.post("/api/control/iot/weather", json={"deviceId": "scale-1", "readings": [reading]})
+    assert sent.json()["summary"]["ok"] == 1
+    letter, held = Letter(1, demo.ADMIN, None, "phone-1", "nowhere", b"\xff"), SessionKey(1, demo.ADMIN, "phone-1")
+    with engines.opened(data) as store:
+        store.write(letters.keep, letter, "unknown_path", "There is nothing there.", "r-1", 0, 10)
+        store.write(devices.hold_mqtt_session, held, MqttSession("node-1", 60, 60_000, "[]"), 0)
 
 
 def clone(played: Played, target: Path) -> Path:

@@ -14,11 +14,7 @@ from hydrobit.wire.records import BulkRecordInput
 from tests.answers import described
 from tests.contract.comparison import Comparison, Json, operations, resolve
 
-NOT_BUILT_YET = frozenset(
-    {
-        "mqttOverWebSocket",
-    }
-)
+NOT_BUILT_YET: frozenset[str] = frozenset()
 """Published operations that no row fulfils yet. A row that does takes its name from here."""
 
 OWN_TAGS = {"Administration"}
@@ -318,7 +314,8 @@ def test_a_built_operation_may_not_be_listed_as_missing(published: Json, derived
 
 
 def test_a_missing_operation_has_to_be_listed(published: Json, derived: Json) -> None:
-    found = Comparison(published, derived, DECIDED_LIMITS).differences(NOT_BUILT_YET - {"mqttOverWebSocket"})
+    del derived["paths"]["/mqtt"]
+    found = Comparison(published, derived, DECIDED_LIMITS).differences(NOT_BUILT_YET)
     assert found == ["mqttOverWebSocket: get /mqtt is missing"]
 
 

@@ -22,6 +22,10 @@ QUERIES = [(file.parent.name, query) for file in FILES for query in queries.load
 VERIFY = "verify looks at the whole table, so that nothing hides outside of a company"
 BEYOND_ONE_COMPANY = {
     **dict.fromkeys(("user_with_company", "user_and_key"), "asks for the company of a token's user"),
+    "device_facts": "the company follows from the token of the device",
+    **dict.fromkeys(("lost_mqtt_sessions", "mark_seen"), "a node asks about all that it holds, by their whole keys"),
+    "mqtt_sessions_over": "the job looks for work in all companies",
+    "access_numbers": "a node asks about the companies whose devices it holds",
     "last_company_number": "finds the next company's number",
     "company_by_id": "turns the public id of a company into its number",
     "page_of_companies": "the operator's list of all companies",
@@ -53,6 +57,8 @@ GROWING = (
     "form_task",
     "form_record",
     "pest_observation",
+    "reading",
+    "mqtt_session",
 )
 """Tables that are never gone through while records are taken, neither from end to end nor all that a company has."""
 GONE_THROUGH = re.compile(r"(?:SCAN (\w+)|SEARCH (\w+) .*\(company=\?\))")

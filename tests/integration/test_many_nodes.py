@@ -226,6 +226,20 @@ def test_a_company_key_that_is_revoked_on_one_node_is_refused_on_another_from_th
             refusal(machine.get(PROJECTS, params=asked), 401, "token_invalid")
 
 
+def test_a_device_that_is_revoked_on_one_node_is_refused_on_another_from_then_on(nodes: list[RunningServer]) -> None:
+    with Caller(nodes[0]) as admin, Caller(nodes[1]) as device:
+        asked = {"deviceId": "scale-1", "projectId": demo.PROJECT, "name": "Scale"}
+        assert admin.post("/api/control/iot/devices", json=asked).status_code == 201
+        session_id = device.opened()
+        token = admin.post("/api/control/iot/tokens", json={"deviceId": "scale-1"}).json()["data"]["token"]
+        del device.headers["authorization"]
+        device.headers["x-iot-token"] = token
+        device.counted(session_id, "evt_1")
+        assert admin.post("/api/control/iot/devices/scale-1/revoke").status_code == 200
+        refusal(device.count(session_id, "evt_2"), 401, "token_invalid")
+        refusal(device.bulk(), 401, "token_invalid")
+
+
 def test_a_session_that_is_closed_or_opened_again_on_one_node_is_so_on_another(nodes: list[RunningServer]) -> None:
     with Caller(nodes[0]) as first, Caller(nodes[1]) as second:
         session_id = first.opened(day="2025-04-07")

@@ -101,9 +101,12 @@ def things(server: RunningServer) -> RunningServer:
         key = admin.post("/api/control/admin/keys", json={"name": "Packing house", "scopes": ["read:production"]})
         task = {"userId": demo.ADMIN, "title": "Check the traps"}
         admin.post("/api/control/admin/forms", json={"definition": TASK_FORM})
+        device = {"deviceId": "scale-1", "projectId": demo.PROJECT, "name": "Scale"}
+        admin.post("/api/control/iot/devices", json=device)
         task_id = admin.post(f"/api/control/admin/forms/{TASK_FORM['_id']}/tasks", json=task).json()["data"]["taskId"]
     REAL["formId"] = REAL["_id"] = REAL["form_id"] = [TASK_FORM["_id"], demo.FORM]
     REAL["taskId"] = [task_id]
+    REAL["deviceId"] = ["scale-1"]
     REAL["worker"] = ["JS0315"]
     REAL["companyId"] = [demo.COMPANY]
     REAL["userId"] = [demo.SUPERVISOR]
@@ -116,7 +119,7 @@ def things(server: RunningServer) -> RunningServer:
 
 def real(name: str, made_up: Any) -> Any:
     """Mostly a real value in the place of a well-formed made-up one; the choice hangs on that one alone."""
-    if name == "records" and isinstance(made_up, list):
+    if name in ("records", "readings") and isinstance(made_up, list):
         return [with_real(element) for element in made_up]
     if name == "record":
         return with_real(made_up)

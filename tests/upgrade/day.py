@@ -65,6 +65,11 @@ def play(client: httpx.Client, schema: int) -> Json:
     open_one: str = post(f"{PRODUCTION}/sessions", opening("sector_002"))["data"]["sessionId"]
     post(records, record(open_one, "evt_open"))
     _set_up(post)
+    if schema >= 12:
+        device = {"deviceId": "station_1", "projectId": demo.PROJECT, "name": "Weather station"}
+        post("/api/control/iot/devices", device)
+        reading = {"recordedAtUtc": "2025-10-19T14:30:00.000Z", "values": {"temperature": 21.437500000001}}
+        post("/api/control/iot/weather", {"deviceId": "station_1", "readings": [reading]}, 207)
     return {"session": session, "record": first}
 
 
@@ -112,6 +117,8 @@ def readings(known: Json) -> dict[str, int]:
         f"/api/control/forms/getForms?{me}&companyId={demo.COMPANY}": 7,
         "/api/control/admin/forms/form_pests/records": 7,
         "/api/control/admin/forms/form_tasks/tasks": 7,
+        "/api/control/iot/devices": 12,
+        "/api/control/iot/weather?deviceId=station_1&startTime=2025-10-19&endTime=2025-10-19": 12,
     }
 
 

@@ -125,17 +125,14 @@ limit 100000
 -- name: mark_seen
 -- The same list: whoever owns a session says that it lives.
 update mqtt_session set seen_at = :now, expires_at = :now + expiry_s * 1000 + :grace_ms
-where (company, subject, client_id, owner) in (
-    select json_extract(p.value, '$[0]'), json_extract(p.value, '$[1]'), json_extract(p.value, '$[2]'),
-        json_extract(p.value, '$[3]')
-    from json_each(:held) as p
-)
+from json_each(:held) as p
+where mqtt_session.company = json_extract(p.value, '$[0]') and mqtt_session.subject = json_extract(p.value, '$[1]')
+    and mqtt_session.client_id = json_extract(p.value, '$[2]') and mqtt_session.owner = json_extract(p.value, '$[3]')
 -- engine: postgres
 update mqtt_session set seen_at = :now, expires_at = :now + expiry_s * 1000 + :grace_ms
-where (company, subject, client_id, owner) in (
-    select cast(p.value ->> 0 as bigint), p.value ->> 1, p.value ->> 2, p.value ->> 3
-    from json_array_elements(cast(:held as json)) as p
-)
+from json_array_elements(cast(:held as json)) as p
+where mqtt_session.company = cast(p.value ->> 0 as bigint) and mqtt_session.subject = p.value ->> 1
+    and mqtt_session.client_id = p.value ->> 2 and mqtt_session.owner = p.value ->> 3
 
 -- name: mqtt_sessions_over
 -- The work of the job, in all companies.

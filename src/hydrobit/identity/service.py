@@ -14,7 +14,7 @@ from hydrobit.operation import Caller, Role, Scope
 from hydrobit.storage.engine import Engine, Transaction
 
 if TYPE_CHECKING:  # commands that add users need no cryptography
-    from hydrobit.identity.verify import Proof, Verifier
+    from hydrobit.identity.verify import DeviceClaim, Proof, Verifier
 
 
 class Identity:
@@ -49,8 +49,11 @@ class Identity:
         if looks_like_a_key(token):
             return await self._keys.caller(token, now)
         proof = self._verifier.known(token, now) or await self._verifier.verify(token, now)
-        self._callers.pop(proof.caller, None)
-        caller = await (self._user(proof) if proof.device is None else self._device(proof))
+        try:
+            caller = await (self._user(proof) if proof.device is None else self._device(proof, proof.device))
+        except Refused:
+            self._callers.pop(proof.caller, None)
+            raise
         if len(self._callers) >= self._length_max:
             self._callers.clear()
         self._callers[proof.caller] = (caller, now + self._facts_age_ms)
@@ -64,24 +67,23 @@ class Identity:
             raise _withdrawn()
         return _as_user(found)
 
-    async def _device(self, proof: "Proof") -> Caller:
-        assert proof.device is not None, "a user's token goes another way"
-        company_id, device_id = proof.device.company_id, proof.device.device_id
-        found = await self._engine.look_up(
-            store.device_facts, company_id, device_id, proof.subject or None, proof.kid_in_store or None
-        )
-        if proof.kid_in_store and not (found is not None and found.key_counts):
+    async def _device(self, proof: "Proof", said: "DeviceClaim") -> Caller:
+        acts_for, kid = proof.subject or None, proof.kid_in_store or None
+        found = await self._engine.look_up(store.device_facts, said.company_id, said.device_id, acts_for, kid)
+        if found is not None and kid is not None and not found.key_counts:
             raise _withdrawn()
         return _as_device(found, proof.subject)
 
 
-def acting(tx: Transaction, company_id: str, subject: str, device_id: str | None) -> Caller:
-    """Who acts under a user_id that a caller had before, with the rights of now; no company key. Raises Refused as
-    `Identity.caller` does.
+def acting(tx: Transaction, company: int, subject: str, device_id: str | None) -> Caller:
+    """Who calls, by what a caller was known as before (`user_id`, and the device), with the rights of now; no key.
+
+    Raises Refused as `Identity.caller` does.
     """
     if device_id is None:
         found = store.user(tx, subject)
-        return _as_user(found if found is not None and found.company_id == company_id else None)
+        return _as_user(found if found is not None and found.company == company else None)
+    company_id = store.company(tx, company).company_id
     acts_for = "" if subject == DEVICE_PREFIX + device_id else subject
     return _as_device(store.device_facts(tx, company_id, device_id, acts_for or None, None), acts_for)
 

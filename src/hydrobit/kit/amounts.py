@@ -62,12 +62,12 @@ def exact_text(text: bytes, length_max: int) -> str:
         raise ValueError(f"must be a number of at most {length_max} characters")
     with localcontext(prec=length_max):
         try:
-            exact = Decimal(text.decode("ascii")).normalize()
+            exact = Decimal(text.decode("ascii"))
         except InvalidOperation as e:
             raise ValueError("is a number too large or too small") from e
         if exact and abs(exact.adjusted()) > _EXPONENT_MAX:
             raise ValueError("is a number too large or too small")
-        return f"{exact:f}" if exact else "0"
+        return f"{exact.normalize():f}" if exact else "0"
 
 
 def percentage(part: int, whole: int) -> int:

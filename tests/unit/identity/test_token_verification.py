@@ -13,7 +13,8 @@ from hydrobit.errors import Code, Refused, SettingError
 from hydrobit.identity.jwks import RemoteKeys
 from hydrobit.identity.keys import VerifyingKey
 from hydrobit.identity.signing import SigningKey
-from hydrobit.identity.verify import Proof, Verifier
+from hydrobit.identity.verify import DeviceClaim, Proof, Verifier
+from hydrobit.operation import Device
 from hydrobit.settings import Settings
 from tests.fixed_keys import FixedKeys, key_alone
 from tests.unit.identity.issuers import (
@@ -229,6 +230,19 @@ async def test_own_tokens_are_not_believed_where_they_are_switched_off(
     verifier = Verifier(replace(settings, local_tokens=False), key_alone(own), remote)
     assert await code_of(verifier, own_token(own)) is Code.token_invalid
     assert (await verifier.verify(token_of(OLD, "old"), NOW)).subject == USER
+
+
+async def test_tokens_of_devices_are_believed_where_own_tokens_of_users_are_not(
+    settings: Settings, own: SigningKey, remote: RemoteKeys
+) -> None:
+    verifier = Verifier(replace(settings, local_tokens=False), key_alone(own), remote)
+    device, audience = Device("scale-1", "proj_1"), settings.iot_audience
+    for user in (USER, None):
+        token = own.sign_for_device(user, "comp_1", device, NOW, 60, settings.issuer, audience)
+        proof = await verifier.verify(token, NOW)
+        assert (proof.subject, proof.device) == (user or "", DeviceClaim("comp_1", "scale-1"))
+        assert verifier.known(token, NOW) is proof
+    assert await code_of(verifier, own.sign(USER, NOW, 60, settings.issuer, audience)) is Code.token_invalid
 
 
 async def test_without_an_issuer_no_token_is_believed(own: SigningKey) -> None:

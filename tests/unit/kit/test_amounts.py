@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hydrobit.kit.amounts import MILLION, amount_text, percentage, read_amount, write_amount
+from hydrobit.kit.amounts import MILLION, amount_text, exact_text, percentage, read_amount, write_amount
 
 SUMMABLE = st.integers(-(2**63) + 1, 2**63 - 1)
 SIXTH_DECIMALS = st.integers(0, 1_000_000 * MILLION)
@@ -97,6 +97,36 @@ def test_what_is_no_json_number_is_refused(sent: bytes) -> None:
 def test_any_bytes_are_read_or_refused(sent: bytes) -> None:
     with suppress(ValueError):
         assert isinstance(read_amount(sent), int)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (b"21.50", "21.5"),
+        (b"-0.0", "0"),
+        (b"1e3", "1000"),
+        (b"2.150E1", "21.5"),
+        (b"-1.25e-7", "-0.000000125"),
+        (b"23.437521839100001", "23.437521839100001"),
+    ],
+)
+def test_an_exact_number_keeps_every_decimal_in_one_spelling(sent: bytes, kept: str) -> None:
+    assert exact_text(sent, 64) == kept
+
+
+@pytest.mark.parametrize(
+    "sent", [b"NaN", b"1" * 65, b"1e31", b"1e-31", b"1e999999999", b"1e999999999999999999999", b'"5"', b""]
+)
+def test_what_is_no_number_of_bounds_is_no_exact_number(sent: bytes) -> None:
+    with pytest.raises(ValueError, match=r"must be a|too large"):
+        exact_text(sent, 64)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=12, min_value=-(10**12), max_value=10**12))
+def test_an_exact_number_is_the_number_that_was_sent(number: Decimal) -> None:
+    kept = exact_text(str(number).encode(), 64)
+    assert Decimal(kept) == number
+    assert exact_text(kept.encode(), 64) == kept
 
 
 @pytest.mark.parametrize(

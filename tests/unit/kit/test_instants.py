@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hydrobit.kit.instants import EARLIEST, LATEST, local_day, read_day, read_instant, write_day, write_instant
+from hydrobit.kit.instants import (
+    EARLIEST,
+    LATEST,
+    day_begins,
+    local_day,
+    read_day,
+    read_instant,
+    write_day,
+    write_instant,
+)
 
 INSTANTS = st.integers(EARLIEST, LATEST)
 OFFSETS = st.integers(-14 * 60, 14 * 60)
@@ -100,6 +109,22 @@ def test_a_late_evening_in_mexico_is_still_that_day() -> None:
 def test_the_local_day_is_the_one_on_the_wall(instant: int, zone: str) -> None:
     moment = datetime.fromtimestamp(instant // 1000, UTC)
     assert local_day(instant, zone) == moment.astimezone(ZoneInfo(zone)).date()
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "begins"),
+    [
+        ("2025-10-19", "UTC", "2025-10-19T00:00:00Z"),
+        ("2025-10-19", "America/Mexico_City", "2025-10-19T06:00:00Z"),
+        ("2025-03-30", "Europe/Madrid", "2025-03-29T23:00:00Z"),
+        ("2025-03-31", "Europe/Madrid", "2025-03-30T22:00:00Z"),
+        ("2024-03-10", "America/Havana", "2024-03-10T05:00:00Z"),  # whose clocks go from 0:00 to 1:00 that night
+    ],
+)
+def test_a_day_begins_with_its_first_instant(day: str, zone: str, begins: str) -> None:
+    assert day_begins(day, zone) == read_instant(begins)
+    assert local_day(day_begins(day, zone), zone).isoformat() == day
+    assert local_day(day_begins(day, zone) - 1, zone).isoformat() < day
 
 
 @given(st.dates())
