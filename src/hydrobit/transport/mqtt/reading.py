@@ -39,6 +39,7 @@ Read = Callable[[int, bytes, int, int], Packet]
 
 NAME = b"MQTT"
 NAME_3_1 = b"MQIsdp"
+LEVEL_3_1 = 3
 _RETURN_CODES = {int(code): code for code in ReturnCode}
 
 
@@ -46,11 +47,12 @@ _RETURN_CODES = {int(code): code for code in ReturnCode}
 
 
 def read_level(reader: Reader) -> int:
-    """The protocol level of a CONNECT, which says how the rest of it is read. That of 3.1 comes with another name."""
+    """The protocol level of a CONNECT, which says how the rest of it is read. 3.1 has a name of its own."""
     name = reader.binary()
     if name not in (NAME, NAME_3_1):
         raise Malformed(Reason.unsupported_protocol_version, "The protocol name is not MQTT.")
-    return reader.byte()
+    level = reader.byte()
+    return level if name == NAME else LEVEL_3_1
 
 
 def read_connect(reader: Reader, version: int) -> Connect:
@@ -258,10 +260,10 @@ def _read_disconnect(version: int, sender: Sender, _first: int, data: bytes, at:
 
 
 def _read_auth(sender: Sender, _first: int, data: bytes, at: int, end: int) -> Auth:
-    if at == end and sender == "server":
-        return Auth()
     reader = Reader(data, at, end)
-    reason = _reason(reader.byte(), Kind.auth, reasons.OF_AUTH[sender])
+    reason = _reason(reader.byte() if at < end else 0, Kind.auth, reasons.OF_AUTH[sender])
+    if at == end:
+        return Auth()
     properties = read_properties(reader, Kind.auth)
     reader.finish()
     if properties.authentication_method is None:
