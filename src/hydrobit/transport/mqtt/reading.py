@@ -262,11 +262,9 @@ def _read_disconnect(version: int, sender: Sender, _first: int, data: bytes, at:
 def _read_auth(sender: Sender, _first: int, data: bytes, at: int, end: int) -> Auth:
     reader = Reader(data, at, end)
     reason = _reason(reader.byte() if at < end else 0, Kind.auth, reasons.OF_AUTH[sender])
-    if at == end:
-        return Auth()
-    properties = read_properties(reader, Kind.auth)
+    properties = NO_PROPERTIES if at == end else read_properties(reader, Kind.auth)
     reader.finish()
-    if properties.authentication_method is None:
+    if properties.authentication_method is None and (reason or properties is not NO_PROPERTIES):
         raise protocol_error("An AUTH names its authentication method.")
     return Auth(reason, properties)
 

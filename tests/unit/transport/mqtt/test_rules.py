@@ -394,7 +394,7 @@ def test_what_is_not_said_of_an_end_or_an_answer_means_success() -> None:
         *[PubAck(1, Reason.success, NO_PROPERTIES)] * 3,
     ]
     assert read(b"\xe0\x01\x04") == [Disconnect(Reason.disconnect_with_will_message)]
-    assert read(b"\xf0\x00", V5, "server") == [Auth()]
+    assert read(b"\xf0\x00\xf0\x02\x00\x00", V5, "server") == [Auth(), Auth()]
 
 
 def test_an_auth_names_its_method() -> None:
