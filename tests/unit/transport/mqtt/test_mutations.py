@@ -14,7 +14,8 @@ from random import Random
 import pytest
 
 from hydrobit.transport.mqtt.codec import Decoder, Malformed, encode
-from hydrobit.transport.mqtt.packets import V3_1_1, V5, Connect, Packet, Publish, Sender
+from hydrobit.transport.mqtt.packets import V3_1_1, V5, Connect, Packet, Publish, Sender, Subscribe, Subscription
+from hydrobit.transport.mqtt.properties import Properties
 from tests.mqtt_packets import Maker
 from tests.tools import Measured
 
@@ -149,6 +150,24 @@ def test_no_more_is_held_than_one_packet_and_one_chunk_and_the_work_is_linear(ch
         tracemalloc.stop()
     assert held < 1.2 * len(written) + chunk_bytes, "a growing buffer has some room"
     assert peak < 2.4 * len(written) + chunk_bytes, "and is copied when it grows"
+
+
+@pytest.mark.parametrize(
+    "many",
+    [
+        Publish("t", b"", properties=Properties(user_properties=(("", ""),) * 40_000)),
+        Publish("t", b"", properties=Properties(subscription_identifiers=(1,) * 100_000)),
+        Subscribe(1, (Subscription("a"),) * 50_000),
+        Subscribe(1, (Subscription("+/" * 30_000 + "#"),) * 3),
+    ],
+    ids=["user properties", "subscription identifiers", "subscriptions", "levels"],
+)
+def test_a_packet_of_many_parts_takes_time_in_proportion(many: Packet) -> None:
+    written = encode(many, V5)
+    started = time.process_time()
+    sender: Sender = "server" if isinstance(many, Publish) else "client"
+    assert Decoder(packet_bytes_max=len(written), version=V5, sender=sender).feed(written) == [many]
+    assert time.process_time() - started < 2, "each part beside all before it would take far longer"
 
 
 def test_a_flood_of_empty_chunks_and_a_length_that_never_ends_hold_nothing() -> None:
