@@ -45,11 +45,8 @@ class Maker:
 
     def __init__(self, random: Random, version: int, sender: Sender) -> None:
         self.random, self.version, self.sender = random, version, sender
-        made: list[Callable[[], Packet]] = [
-            self.publish,
-            self.publish,
-            *map(self._ack, (PubAck, PubRec, PubRel, PubComp)),
-        ]
+        acks = [self._ack(PubAck), self._ack(PubRec), self._ack(PubRel), self._ack(PubComp)]
+        made: list[Callable[[], Packet]] = [self.publish, self.publish, *acks]
         if sender == "client":
             made += [self.subscribe, self.unsubscribe, PingReq, self.disconnect]
         else:

@@ -1,10 +1,11 @@
 """The codec: a stream of bytes to packets, however it is split, and packets to bytes. No socket, no clock."""
 
+from hydrobit.transport.mqtt.connecting import read_connect, read_level
 from hydrobit.transport.mqtt.fields import Malformed as Malformed
 from hydrobit.transport.mqtt.fields import Reader, malformed, protocol_error
 from hydrobit.transport.mqtt.packets import V3_1_1, V5, Connect, Packet, Sender
 from hydrobit.transport.mqtt.properties import Kind
-from hydrobit.transport.mqtt.reading import READERS, Read, read_connect, read_level
+from hydrobit.transport.mqtt.reading import READERS, Read
 from hydrobit.transport.mqtt.reasons import Reason
 from hydrobit.transport.mqtt.writing import encode as encode
 
@@ -24,7 +25,12 @@ class Decoder:
     """
 
     def __init__(
-        self, *, packet_bytes_max: int, version: int | None = None, sender: Sender, connect_bytes_max: int | None = None
+        self,
+        *,
+        packet_bytes_max: int,
+        version: int | None = None,
+        sender: Sender,
+        connect_bytes_max: int | None = None,
     ) -> None:
         if sender == "server" and version is None:
             raise ValueError("the version of a server is that of the CONNECT it answers")
@@ -32,7 +38,7 @@ class Decoder:
         self._sender = sender
         self._bytes_max_later = packet_bytes_max
         self._packet_bytes_max = connect_bytes_max or packet_bytes_max
-        self._readers: dict[int, Read] = {_CONNECT: self._read_connect} if version is None else READERS[version, sender]
+        self._readers: dict[int, Read] = {} if version is None else READERS[version, sender]
         self._held = bytearray()
         self._needed = 0
         """How long the packet is whose beginning is held; 0 while that is not known."""
@@ -67,9 +73,7 @@ class Decoder:
         self._needed = 0
         while at < size:
             first = data[at]
-            read = self._readers.get(first)
-            if read is None:
-                raise self._unexpected(first)
+            read = self._readers.get(first) or self._first_reader(first)
             if at + 1 < size and data[at + 1] < 0x80:
                 begin = at + 2
                 end = begin + data[at + 1]
@@ -116,13 +120,15 @@ class Decoder:
         self._packet_bytes_max = self._bytes_max_later
         return packet
 
-    def _unexpected(self, first: int) -> Malformed:
-        """What is wrong with a first byte that has no reader."""
+    def _first_reader(self, first: int) -> Read:
+        """The reader of a CONNECT, where none came yet; any other first byte that has no reader is wrong."""
         number = first >> 4
         if number == 0 or (number == Kind.auth and self.version == V3_1_1):
-            return malformed(f"There is no packet with the number {number}.")
-        if any(number == known >> 4 for known in self._readers):
-            return malformed(f"The flags in the first byte of a {Kind(number).name} are not those it has.")
-        if self.version is None:
-            return protocol_error("The first packet is a CONNECT.")
-        return protocol_error(f"A {self._sender} does not send a {Kind(number).name} here.")
+            raise malformed(f"There is no packet with the number {number}.")
+        if self.version is None and first == _CONNECT:
+            return self._read_connect
+        if self.version is None and number != Kind.connect:
+            raise protocol_error("The first packet is a CONNECT.")
+        if self.version is None or any(number == known >> 4 for known in self._readers):
+            raise malformed(f"The flags in the first byte of a {Kind(number).name} are not those it has.")
+        raise protocol_error(f"A {self._sender} does not send a {Kind(number).name} here.")

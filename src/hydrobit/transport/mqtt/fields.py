@@ -82,10 +82,17 @@ class Reader:
         return value
 
     def binary(self) -> bytes:
-        return self.take(self.two_bytes())
+        """Bytes after their length."""
+        at, data = self.at, self.data
+        begin = at + 2
+        if begin <= self.end:
+            self.at = end = begin + (data[at] << 8 | data[at + 1])
+            if end <= self.end:
+                return data[begin:end]
+        raise malformed("The packet ends within a field.")
 
     def text(self) -> str:
-        return text_of(self.take(self.two_bytes()))
+        return text_of(self.binary())
 
     def packet_id(self) -> int:
         value = self.two_bytes()

@@ -32,7 +32,7 @@ class Kind(IntEnum):
     auth = 15
 
 
-class Properties(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Properties(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Those that are None were not sent; their order on the wire says nothing, save among user properties."""
 
     payload_format_indicator: int | None = None
@@ -204,7 +204,15 @@ _TABLE = (
     _property(0x2A, "shared_subscription_available", _FLAG, Kind.conn_ack),
 )
 _REPEATED = {"user_properties", "subscription_identifiers"}
-_READ = {kind: {row.identifier: (row.name, row.type.read) for row in _TABLE if kind in row.kinds} for kind in Kind}
+# By the number of the packet, since these are asked for with every message.
+_READ = tuple(
+    {row.identifier: (row.name, row.type.read, row.name in _REPEATED) for row in _TABLE if kind in row.kinds}
+    for kind in Kind
+)
+_WRITE = tuple(
+    {row.name: (bytes((row.identifier,)), row.type.write, row.name in _REPEATED) for row in _TABLE if kind in row.kinds}
+    for kind in Kind
+)
 
 
 def read_properties(reader: Reader, kind: Kind) -> Properties:
@@ -212,26 +220,27 @@ def read_properties(reader: Reader, kind: Kind) -> Properties:
     length = reader.variable()
     if length == 0:
         return NO_PROPERTIES
-    end = reader.at + length
-    if end > reader.end:
+    packet_end, end = reader.end, reader.at + length
+    if end > packet_end:
         raise malformed("The properties end behind their packet.")
+    reader.end = end
     known, found = _READ[kind], dict[str, Any]()
-    inner = Reader(reader.data, reader.at, end)
-    while inner.at < end:
-        row = known.get(inner.byte())
+    while reader.at < end:
+        row = known.get(reader.byte())
         if row is None:
             raise malformed(f"A {kind.name} does not have a property with this identifier.")
-        name, read = row
-        value = read(inner)
-        if name in _REPEATED:
+        name, read, is_repeated = row
+        value = read(reader)
+        if is_repeated:
             found.setdefault(name, []).append(value)
         elif name in found:
             raise protocol_error(f"The property {name} stands there twice.")
         else:
             found[name] = value
-    reader.at = end
-    for name in _REPEATED & found.keys():
-        found[name] = tuple(found[name])
+    reader.end = packet_end
+    for name in _REPEATED:
+        if name in found:
+            found[name] = tuple(found[name])
     return Properties(**found)
 
 
@@ -239,13 +248,13 @@ def write_properties(properties: Properties, kind: Kind) -> bytes:
     """The properties after their length. Raises ValueError where one does not belong to a packet of that kind."""
     if properties is NO_PROPERTIES:
         return b"\0"
-    written = bytearray()
-    for row, value in zip(_TABLE, msgspec.structs.astuple(properties), strict=True):
-        if value is None or value == ():
-            continue
-        if kind not in row.kinds:
-            raise ValueError(f"a {kind.name} does not have the property {row.name}")
-        for one in value if row.name in _REPEATED else (value,):
-            written.append(row.identifier)
-            written += row.type.write(one)
-    return fields.variable(len(written)) + bytes(written)
+    known, parts = _WRITE[kind], list[bytes]()
+    for name, value in msgspec.to_builtins(properties, builtin_types=(bytes,)).items():
+        row = known.get(name)
+        if row is None:
+            raise ValueError(f"a {kind.name} does not have the property {name}")
+        identifier, write, is_repeated = row
+        for one in value if is_repeated else (value,):
+            parts += (identifier, write(one))
+    written = b"".join(parts)
+    return fields.variable(len(written)) + written

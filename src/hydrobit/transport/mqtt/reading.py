@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from hydrobit.transport.mqtt import reasons
-from hydrobit.transport.mqtt.fields import Malformed, Reader, check_filter, check_topic, malformed, protocol_error
+from hydrobit.transport.mqtt.connecting import properties_of, read_connack
+from hydrobit.transport.mqtt.fields import Reader, check_filter, malformed, protocol_error
 from hydrobit.transport.mqtt.packets import (
     V3_1_1,
     V5,
     Ack,
     Auth,
-    ConnAck,
-    Connect,
     Disconnect,
     Packet,
     PingReq,
@@ -30,76 +29,11 @@ from hydrobit.transport.mqtt.packets import (
     Subscription,
     UnsubAck,
     Unsubscribe,
-    Will,
 )
 from hydrobit.transport.mqtt.properties import NO_PROPERTIES, Kind, Properties, read_properties
-from hydrobit.transport.mqtt.reasons import Reason, ReturnCode
+from hydrobit.transport.mqtt.reasons import Reason
 
 Read = Callable[[int, bytes, int, int], Packet]
-
-NAME = b"MQTT"
-NAME_3_1 = b"MQIsdp"
-_RETURN_CODES = {int(code): code for code in ReturnCode}
-
-
-# --- CONNECT and its answer ---
-
-
-def read_level(reader: Reader) -> int:
-    """The protocol level of a CONNECT, which says how the rest of it is read. That of 3.1 comes with another name."""
-    name = reader.binary()
-    if name not in (NAME, NAME_3_1):
-        raise Malformed(Reason.unsupported_protocol_version, "The protocol name is not MQTT.")
-    return reader.byte()
-
-
-def read_connect(reader: Reader, version: int) -> Connect:
-    """What follows the protocol level."""
-    flags, keep_alive_s = reader.byte(), reader.two_bytes()
-    if flags & 0x01:
-        raise malformed("The reserved flag of a CONNECT is not 0.")
-    if not flags & 0x04 and flags & 0x38:
-        raise malformed("The flags of a will are set where there is no will.")
-    if version == V3_1_1 and flags & 0xC0 == 0x40:
-        raise malformed("A CONNECT of MQTT 3.1.1 has no password without a user name.")
-    properties = _read_properties(reader, Kind.connect, version)
-    if properties.authentication_data is not None and properties.authentication_method is None:
-        raise protocol_error("Authentication data comes with its method.")
-    client_id = reader.text()
-    will = _read_will(reader, flags, version) if flags & 0x04 else None
-    user_name = reader.text() if flags & 0x80 else None
-    password = reader.binary() if flags & 0x40 else None
-    reader.finish()
-    return Connect(client_id, version, bool(flags & 0x02), keep_alive_s, user_name, password, will, properties)
-
-
-def _read_will(reader: Reader, flags: int, version: int) -> Will:
-    qos = flags >> 3 & 3
-    if qos == 3:
-        raise malformed("There is no QoS 3.")
-    properties = _read_properties(reader, Kind.will, version)
-    topic = reader.text()
-    if not topic:
-        raise protocol_error("The topic of a will is not empty.")
-    check_topic(topic)
-    return Will(topic, reader.binary(), qos, bool(flags & 0x20), properties)
-
-
-def _read_connack(version: int, _first: int, data: bytes, at: int, end: int) -> ConnAck:
-    reader = Reader(data, at, end)
-    flags, code = reader.byte(), reader.byte()
-    if flags > 1:
-        raise malformed("The reserved flags of a CONNACK are not 0.")
-    known: Mapping[int, Reason | ReturnCode] = reasons.OF_CONNACK if version == V5 else _RETURN_CODES
-    reason = known.get(code)
-    if reason is None:
-        raise protocol_error(f"A CONNACK does not have the code {code}.")
-    if flags and code:
-        raise protocol_error("A CONNACK that refuses has no session.")
-    properties = _read_properties(reader, Kind.conn_ack, version)
-    reader.finish()
-    return ConnAck(flags == 1, reason, properties)
-
 
 # --- messages ---
 
@@ -164,7 +98,7 @@ def _read_ack(
 def _read_subscribe(version: int, _first: int, data: bytes, at: int, end: int) -> Subscribe:
     reader = Reader(data, at, end)
     packet_id = reader.packet_id()
-    properties = _read_properties(reader, Kind.subscribe, version)
+    properties = properties_of(reader, Kind.subscribe, version)
     if len(properties.subscription_identifiers) > 1:
         raise protocol_error("A SUBSCRIBE has one subscription identifier.")
     if reader.at == end:
@@ -203,7 +137,7 @@ def _read_subscription_3_1_1(reader: Reader) -> Subscription:
 def _read_suback(version: int, _first: int, data: bytes, at: int, end: int) -> SubAck:
     reader = Reader(data, at, end)
     packet_id = reader.packet_id()
-    properties = _read_properties(reader, Kind.sub_ack, version)
+    properties = properties_of(reader, Kind.sub_ack, version)
     known = reasons.OF_SUBACK if version == V5 else reasons.OF_SUBACK_3_1_1
     return SubAck(packet_id, _read_reasons(reader, Kind.sub_ack, known), properties)
 
@@ -211,7 +145,7 @@ def _read_suback(version: int, _first: int, data: bytes, at: int, end: int) -> S
 def _read_unsubscribe(version: int, _first: int, data: bytes, at: int, end: int) -> Unsubscribe:
     reader = Reader(data, at, end)
     packet_id = reader.packet_id()
-    properties = _read_properties(reader, Kind.unsubscribe, version)
+    properties = properties_of(reader, Kind.unsubscribe, version)
     if reader.at == end:
         raise protocol_error("An UNSUBSCRIBE names at least one topic filter.")
     filters = []
@@ -258,19 +192,13 @@ def _read_disconnect(version: int, sender: Sender, _first: int, data: bytes, at:
 
 
 def _read_auth(sender: Sender, _first: int, data: bytes, at: int, end: int) -> Auth:
-    if at == end and sender == "server":
-        return Auth()
     reader = Reader(data, at, end)
-    reason = _reason(reader.byte(), Kind.auth, reasons.OF_AUTH[sender])
-    properties = read_properties(reader, Kind.auth)
+    reason = _reason(reader.byte() if at < end else 0, Kind.auth, reasons.OF_AUTH[sender])
+    properties = NO_PROPERTIES if at == end else read_properties(reader, Kind.auth)
     reader.finish()
-    if properties.authentication_method is None:
+    if properties.authentication_method is None and (reason or properties is not NO_PROPERTIES):
         raise protocol_error("An AUTH names its authentication method.")
     return Auth(reason, properties)
-
-
-def _read_properties(reader: Reader, kind: Kind, version: int) -> Properties:
-    return read_properties(reader, kind) if version == V5 else NO_PROPERTIES
 
 
 def _reason(code: int, kind: Kind, known: Mapping[int, Reason]) -> Reason:
@@ -305,7 +233,7 @@ def _readers(version: int, sender: Sender) -> dict[int, Read]:
         readers[0xA2] = partial(_read_unsubscribe, version)
         readers[0xC0] = _read_pingreq
     else:
-        readers[0x20] = partial(_read_connack, version)
+        readers[0x20] = partial(read_connack, version)
         readers[0x90] = partial(_read_suback, version)
         readers[0xB0] = partial(_read_unsuback, version)
         readers[0xD0] = _read_pingresp

@@ -27,7 +27,7 @@ def reader_of(version: int, sender: Sender, packet_bytes_max: int = 65_536) -> D
     return Decoder(packet_bytes_max=packet_bytes_max, version=known, sender=sender)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200, deadline=None)
 @given(st.randoms(use_true_random=False), VERSIONS, SENDERS, st.data())
 def test_a_stream_is_read_as_it_was_written_however_it_is_split(
     random: Random, version: int, sender: Sender, data: st.DataObject
@@ -45,6 +45,7 @@ def test_a_stream_is_read_as_it_was_written_however_it_is_split(
     assert reader.version == version
 
 
+@settings(deadline=None)
 @given(st.randoms(use_true_random=False), VERSIONS, SENDERS)
 def test_a_packet_is_there_with_its_last_byte_and_not_before(random: Random, version: int, sender: Sender) -> None:
     packets = stream_of(random, version, sender)
