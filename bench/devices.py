@@ -16,8 +16,8 @@ from bench.report import Sample
 from bench.subjects import Subject
 
 ACK, ONE_A_FRAME, TCP, BESIDE = "mqtt ack", "mqtt one a frame", "mqtt tcp", "mqtt beside http"
-IDLE_BEFORE = 100
-"""So many connections are there before memory is looked at: what the first ones bring into memory stays."""
+IDLE_AT_ONCE = 100
+"""So many connect together. The first of them are not counted: what they bring into memory stays."""
 
 
 @dataclass(slots=True)
@@ -82,16 +82,20 @@ class DeviceRounds:
         count = self.at.plan.idle_connections
         with _many_files(), subjects.hydrobit(self.at.cores, folder) as ours, ExitStack() as opened:
             target = mqtt.Target(ours.server.port, (), ours.token)
-
-            def connect(first: int, last: int) -> None:
-                fresh = [opened.enter_context(mqtt.Connection(target, f"idle-{each}")) for each in range(first, last)]
-                for connection in fresh:
-                    connection.ping()
-
-            connect(0, IDLE_BEFORE)
+            _hold(opened, target, "first")
             before = ours.server.resident_kb()
-            connect(IDLE_BEFORE, IDLE_BEFORE + count)
+            for number in range(count // IDLE_AT_ONCE):
+                _hold(opened, target, f"idle-{number}")
             return (ours.server.resident_kb() - before) / count
+
+
+def _hold(opened: ExitStack, target: mqtt.Target, name: str) -> None:
+    """Some more connections, each of which has shown that it is served."""
+    fresh = mqtt.connect(opened, target, name, IDLE_AT_ONCE)
+    for connection in fresh:
+        connection.send_one(mqtt.PING)
+    for connection in fresh:
+        connection.await_one(mqtt.PINGED)
 
 
 @contextmanager

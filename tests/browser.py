@@ -16,29 +16,32 @@ WAIT_MS_MAX = 20_000
 
 
 @contextmanager
-def page(address: str, files: Mapping[str, str | Path]) -> Iterator[Page]:
-    """A page at an address that is there for the browser alone: `files` are its texts, or files, by their paths.
+def page(address: str, files: Mapping[str, str | Path], at: str = "/") -> Iterator[Page]:
+    """A page at an address that is there for this browser alone.
 
-    An error that no script of it has caught raises AssertionError at the end.
+    `files` are its texts (of HTML) or files by their paths; `at` is what is opened, with what may follow its path.
+    An error of a script that nobody caught raises AssertionError at the end.
     """
     errors: list[str] = []
 
     def serve(route: Route) -> None:
-        content = files[route.request.url.removeprefix(address)]
-        if isinstance(content, Path):
+        content = files.get(route.request.url.removeprefix(address))
+        if content is None:
+            route.fulfill(status=404)
+        elif isinstance(content, Path):
             route.fulfill(path=content)
         else:
             route.fulfill(body=content, content_type="text/html; charset=utf-8")
 
     with sync_playwright() as playwright:
-        # Debian's own; as root it runs without its sandbox, and the pages are ours.
+        # As root it runs without its sandbox only, and the pages are ours.
         browser = playwright.chromium.launch(executable_path=program(CHROMIUM), args=QUIET, chromium_sandbox=False)
         try:
             opened = browser.new_page()
             opened.set_default_timeout(WAIT_MS_MAX)
             opened.on("pageerror", lambda error: errors.append(str(error)))
             opened.route(f"{address}/**", serve)
-            opened.goto(f"{address}/")
+            opened.goto(address + at)
             yield opened
         finally:
             browser.close()
