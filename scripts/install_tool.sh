@@ -9,6 +9,7 @@
 
 PATH=$PATH:/usr/sbin # where Debian keeps servers, and where only root looks
 
+missing=
 for tool in "$@"; do
     package=${tool%%:*} program=${tool##*:}
     if command -v "$program" >/dev/null 2>&1; then
@@ -18,10 +19,20 @@ for tool in "$@"; do
         echo "$package is not on this machine; install it with your system's packages (Debian: apt-get install $package)."
         continue
     fi
-    echo "Installing $package ..."
-    export DEBIAN_FRONTEND=noninteractive
-    # The list of packages on the machine may be older than the archive, or not be there at all: then fetch it and try again.
-    timeout 300 apt-get install -y -qq --no-install-recommends "$package" >/dev/null 2>&1 ||
-        { timeout 120 apt-get update -qq && timeout 300 apt-get install -y -qq --no-install-recommends "$package"; } >/dev/null 2>&1 ||
-        echo "$package could not be installed; what needs it will not run."
+    missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+install() {
+    DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1
+}
+
+echo "Installing$missing ..."
+install $missing && exit 0 # one word a package
+# The list of packages on the machine may be older than the archive, or not be there at all: then fetch it and try again,
+# and at last each by itself, so that one that cannot be had keeps none of the others away.
+timeout 120 apt-get update -qq >/dev/null 2>&1
+install $missing && exit 0
+for package in $missing; do
+    install "$package" || echo "$package could not be installed; what needs it will not run."
 done
