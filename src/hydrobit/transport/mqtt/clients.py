@@ -176,8 +176,11 @@ class Clients:
                     log.exception("connections not looked after")
 
     async def look_after_sessions(self) -> None:
-        """Says which sessions are connected here, and ends those that another node has taken over."""
-        held = [(*key, connection.owner) for key, connection in self._connections.items()]
+        """Says which sessions are connected here, and ends those that another node has taken over.
+
+        A client that is being let in has none yet: its session may not be written.
+        """
+        held = [(*key, connection.owner) for key, connection in self._connections.items() if connection.has_session]
         for company, subject, client_id, owner in await self.keeping.lost(held):
             connection = self._connections.get(SessionKey(company, subject, client_id))
             if connection is not None and connection.owner == owner:

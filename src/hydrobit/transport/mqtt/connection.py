@@ -130,6 +130,11 @@ class Connection:
         assert self._entry is not None, "who was not let in has no entry"
         return self._entry
 
+    @property
+    def has_session(self) -> bool:
+        """Whether its session is written as its own."""
+        return self._session.is_accepted
+
     # The work.
 
     def _go_on(self) -> None:
