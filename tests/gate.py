@@ -56,7 +56,7 @@ class Gate:
     def token(self, user: str = demo.ADMIN, **changes: Any) -> str:
         """A user's token."""
         settings = self.house.context.settings
-        said = {"lifetime_s": 3_600, "issuer": settings.issuer, "audience": settings.audience} | changes
+        said: Json = {"lifetime_s": 3_600, "issuer": settings.issuer, "audience": settings.audience} | changes
         return self.signing.sign(user, self.house.clock.now(), **said)
 
     async def key(self, *scopes: Scope) -> str:

@@ -60,11 +60,13 @@ def token_wish(body: IotTokenInput, caller: Caller, settings: Settings) -> Token
     lifetime_s = settings.iot_token_s
     if not fields.left_out(body.lifetimeSeconds):
         lifetime_s = fields.whole(body.lifetimeSeconds, "lifetimeSeconds", 1, settings.iot_token_s_max)
+    return TokenWish(fields.text(body.deviceId, "deviceId"), _acted_for(body, caller), lifetime_s)
+
+
+def _acted_for(body: IotTokenInput, caller: Caller) -> str | None:
     if caller.role is not None:
-        user_id = caller.user_id
-    else:
-        user_id = None if body.auth0Id is None else fields.user_id(body.auth0Id, "auth0Id")
-    return TokenWish(fields.text(body.deviceId, "deviceId"), user_id, lifetime_s)
+        return caller.user_id
+    return None if body.auth0Id is None else fields.user_id(body.auth0Id, "auth0Id")
 
 
 class SentReading(msgspec.Struct, frozen=True):

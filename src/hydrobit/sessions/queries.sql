@@ -125,14 +125,21 @@ where s.company = :company
 order by s.session_no
 limit 100000
 -- engine: postgres
-select p.value ->> 0, p.value ->> 1, s.session_no, s.closed_at, s.expires_at, exists (
-    select 1 from session_writer as w
+-- Each `limit 1` keeps PostgreSQL at the index: it guesses 100 pairs, and would go through all sessions of a company.
+select p.value ->> 0, p.value ->> 1, s.session_no, s.closed_at, s.expires_at, coalesce((
+    select true from session_writer as w
     where w.company = s.company and w.session_no = s.session_no and w.user_id = p.value ->> 1
         and w.from_at <= :now and (w.until_at is null or w.until_at > :now)
-), exists (select 1 from held as h where h.company = s.company and h.session_no = s.session_no)
+    limit 1
+), false), coalesce((
+    select true from held as h where h.company = s.company and h.session_no = s.session_no limit 1
+), false)
 from json_array_elements(cast(:named as json)) as p
-join session as s on s.session_id = p.value ->> 0
-where s.company = :company
+cross join lateral (
+    select company, session_no, closed_at, expires_at from session
+    where company = :company and session_id = p.value ->> 0
+    limit 1
+) as s
 order by s.session_no
 limit 100000
 
