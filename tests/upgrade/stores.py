@@ -12,6 +12,8 @@ from hydrobit.storage import directory
 from tests import engines
 
 DUMPS = Path(__file__).parent / "dumps"
+NAMES_ITS_FILES = 11
+"""Since this schema a store says which keys and which place of photos are its own."""
 KEPT = sorted(int(file.name.split(".")[0]) for file in DUMPS.glob("*.json.gz"))
 
 
@@ -27,6 +29,8 @@ def made_again(data: Path, schema: int) -> dict[str, Any]:
             store.executescript(text(f"{schema}.sqlite.sql"))
     else:
         engines.settle(data, engines.server().restore(text(f"{schema}.postgres.sql").encode()))
+    if schema >= NAMES_ITS_FILES:  # which are kept in no dump
+        engines.write(data, "delete from signing_key", "update store set links_key = null, objects_at = null")
     found: dict[str, Any] = json.loads(text(f"{schema}.json"))
     return found
 

@@ -75,7 +75,9 @@ def rotate_signing_key(*, data: Data = None) -> None:
 
 
 @signing_key.command(name="withdraw")
-def withdraw_signing_key(kid: Annotated[str, Parameter(name="KID")], *, data: Data = None) -> None:
+def withdraw_signing_key(
+    kid: Annotated[str, Parameter(name="KID", allow_leading_hyphen=True)], *, data: Data = None
+) -> None:
     """Let no token of a key count any more, on any node, at once."""
     from hydrobit.identity import own_keys
     from hydrobit.identity.signing import SigningKey
