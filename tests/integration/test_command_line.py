@@ -14,7 +14,7 @@ from hydrobit.cli.common import seconds
 from hydrobit.demo import company as demo
 from hydrobit.errors import SettingError
 from hydrobit.storage.queries import POSTGRES, SQLITE
-from tests import engines
+from tests import embedded, engines
 from tests.callers import Caller
 from tests.commands import hydrobit, printed
 from tests.integration.test_photos import data_url, picture
@@ -351,3 +351,9 @@ def test_a_word_that_is_no_command_is_refused_without_a_traceback() -> None:
     assert done.returncode != 0
     assert "Unknown command" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_signing_key_whose_id_begins_with_a_hyphen_can_be_named(tmp_path: Path) -> None:
+    embedded.prepare(tmp_path / "data", embedded.MovedClock())
+    told = hydrobit("signing-key", "withdraw", "-oGaPbIUe", "--data", tmp_path / "data")
+    assert "there is no signing key -oGaPbIUe" in told.stderr
