@@ -141,7 +141,10 @@ async def serve(
 
         dispatcher = Dispatcher(context, identity, metrics)
         road = Road(catalog.OPERATIONS, dispatcher, partial(_message_bytes_max, settings))
-        clients = Clients(road, identity, Keeping(engine, clock, settings), clock, settings, metrics, random)
+        keeping = Keeping(engine, clock, settings)
+        keeping.start()
+        stack.push_async_callback(keeping.stop)
+        clients = Clients(road, identity, keeping, clock, settings, metrics, random)
         metrics.mqtt_connections = lambda: clients.count
         clients.start()
         stack.push_async_callback(clients.stop)

@@ -3,9 +3,11 @@
 A session belongs to its company, subject and client, and to one owner at a time: the connection that holds it, under a
 name that no other connection ever has. Who takes it over says nothing to the one before; that one asks (`lost`). A
 node says from time to time that its sessions live (`seen`), so that those of a node that was killed end in their time.
+
+After a restart thousands of devices come back at once: sessions that open and close meanwhile share transactions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -14,6 +16,7 @@ from hydrobit.devices.store import Held, MqttSession, SessionKey
 from hydrobit.kit.clock import Clock
 from hydrobit.kit.instants import LATEST
 from hydrobit.ledger import store as ledger
+from hydrobit.ledger.append import Appender
 from hydrobit.operation import Caller, Context, Device, Letter
 from hydrobit.settings import Settings
 from hydrobit.storage.engine import Engine, Transaction
@@ -22,6 +25,8 @@ HELD_ROWS_MAX = 1_000
 """So many sessions are asked about in one question."""
 OVER_ROWS_MAX = 500
 """So many sessions are deleted in one transaction."""
+WAITING_MAX, TOGETHER_MAX = 20_000, 500
+"""So many openings and ends wait for their transaction, and so many share one."""
 SEEN_MISSED_MAX = 3
 """A session ends when its node has not said a word of it so many times."""
 
@@ -35,22 +40,94 @@ class Opened(msgspec.Struct, frozen=True):
     subscriptions: tuple[str, ...]
 
 
+class Opening(msgspec.Struct, frozen=True):
+    """A session that is to be opened, or taken over."""
+
+    key: SessionKey
+    owner: str
+    is_clean: bool
+    expiry_s: int
+
+    @property
+    def company(self) -> int:
+        return self.key.company
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """A session whose connection is gone."""
+
+    key: SessionKey
+    owner: str
+    expiry_s: int
+
+    @property
+    def company(self) -> int:
+        return self.key.company
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """What became of each opening and end."""
+
+    outcomes: list[Opened | None]
+
+
+class SessionBatch:
+    """Openings and ends that wait together, written in their order."""
+
+    def __init__(self, grace_ms: int) -> None:
+        self._grace_ms = grace_ms
+
+    def write(self, tx: Transaction, changes: Sequence[Opening | Ending], now: int) -> Changed:
+        for company in sorted({change.company for change in changes}):
+            ledger.lock_head(tx, company)
+        return Changed([self._change(tx, change, now) for change in changes])
+
+    def _change(self, tx: Transaction, change: Opening | Ending, now: int) -> Opened | None:
+        if isinstance(change, Opening):
+            return _open(tx, change, now, self._grace_ms)
+        _close(tx, change, now)
+        return None
+
+    def committed(self, written: Changed, now: int) -> None:
+        """Nothing is remembered of them."""
+
+
 class Keeping:
-    """Each call is one transaction, durable before it returns, and may be repeated."""
+    """Each call is durable before it returns, and may be repeated. Sessions open and close from `start` to `stop`."""
 
     def __init__(self, engine: Engine, clock: Clock, settings: Settings) -> None:
         self._engine, self._clock = engine, clock
         self._grace_ms = SEEN_MISSED_MAX * settings.mqtt_seen_interval_s * 1000
         self._letters_max = settings.dead_letters_max
+        self.observe: Callable[[int, float], None] = lambda rows, seconds: None
+        """Told of each transaction that openings and ends shared: how many, and how long it took."""
+        self._changes = Appender(
+            engine,
+            clock,
+            SessionBatch(self._grace_ms),
+            queue_length_max=WAITING_MAX,
+            batch_rows_max=TOGETHER_MAX,
+            observe=lambda rows, seconds: self.observe(rows, seconds),
+        )
+
+    def start(self) -> None:
+        self._changes.start()
+
+    async def stop(self) -> None:
+        """Writes what waits, then ends."""
+        await self._changes.stop()
 
     async def open_session(
         self, company: int, subject: str, client_id: str, owner: str, clean: bool, expiry_s: int
     ) -> Opened:
         """Takes the session over, whoever had it. A clean one begins anew; one that was to end with its connection
-        (`expiry_s` 0) is not found again.
+        (`expiry_s` 0) is not found again. Raises Refused, busy.
         """
-        key = SessionKey(company, subject, client_id)
-        return await self._engine.write(_open, key, owner, clean, expiry_s, self._clock.now(), self._grace_ms)
+        (opened,) = await self._changes.append(
+            (Opening(SessionKey(company, subject, client_id), owner, clean, expiry_s),)
+        )
+        assert isinstance(opened, Opened), "an opening has an outcome"
+        return opened
 
     async def set_subscriptions(
         self, company: int, subject: str, client_id: str, owner: str, subscriptions: Sequence[str]
@@ -61,7 +138,7 @@ class Keeping:
 
     async def close_session(self, company: int, subject: str, client_id: str, owner: str, expiry_s: int) -> None:
         """The connection is gone: the session stays for so long, or ends with it (0); if the owner has it still."""
-        await self._engine.write(_close, SessionKey(company, subject, client_id), owner, expiry_s, self._clock.now())
+        await self._changes.append((Ending(SessionKey(company, subject, client_id), owner, expiry_s),))
 
     async def lost(self, held: Sequence[Held]) -> list[Held]:
         """Those that their owner has no more: taken over by another, or ended."""
@@ -106,13 +183,13 @@ async def delete_over(context: Context) -> int:
     return deleted
 
 
-def _open(tx: Transaction, key: SessionKey, owner: str, clean: bool, expiry_s: int, now: int, grace_ms: int) -> Opened:
-    ledger.lock_head(tx, key.company)
-    found = store.mqtt_session(tx, key)
-    is_present = found is not None and not clean and found.expiry_s > 0 and now < found.expires_at
+def _open(tx: Transaction, opening: Opening, now: int, grace_ms: int) -> Opened:
+    found = store.mqtt_session(tx, opening.key)
+    is_present = found is not None and not opening.is_clean and found.expiry_s > 0 and now < found.expires_at
     filters = found.subscriptions if found is not None and is_present else "[]"
-    expires_at = _end(now + grace_ms, expiry_s)
-    store.hold_mqtt_session(tx, key, MqttSession(owner, expiry_s, expires_at, filters), now)
+    expires_at = _end(now + grace_ms, opening.expiry_s)
+    held = MqttSession(opening.owner, opening.expiry_s, expires_at, filters)
+    store.hold_mqtt_session(tx, opening.key, held, now)
     return Opened(is_present, _read_filters(filters))
 
 
@@ -121,12 +198,12 @@ def _subscribe(tx: Transaction, key: SessionKey, owner: str, filters: str) -> bo
     return store.set_subscriptions(tx, key, owner, filters)
 
 
-def _close(tx: Transaction, key: SessionKey, owner: str, expiry_s: int, now: int) -> None:
-    ledger.lock_head(tx, key.company)
-    if expiry_s:
-        store.leave_mqtt_session(tx, key, owner, expiry_s, _end(now, expiry_s), now)
+def _close(tx: Transaction, ending: Ending, now: int) -> None:
+    if ending.expiry_s:
+        expires_at = _end(now, ending.expiry_s)
+        store.leave_mqtt_session(tx, ending.key, ending.owner, ending.expiry_s, expires_at, now)
     else:
-        store.drop_mqtt_session(tx, key, owner)
+        store.drop_mqtt_session(tx, ending.key, ending.owner)
 
 
 def _lost(tx: Transaction, held: Sequence[Held]) -> list[int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,18 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield house
 
 
+@asynccontextmanager
+async def kept(house: House) -> AsyncIterator[Keeping]:
+    keeping = Keeping(house.engine, house.clock, house.context.settings)
+    keeping.start()
+    yield keeping
+    await keeping.stop()
+
+
 @pytest.fixture
-def keeping(house: House) -> Keeping:
-    return Keeping(house.engine, house.clock, house.context.settings)
+async def keeping(house: House) -> AsyncIterator[Keeping]:
+    async with kept(house) as keeping:
+        yield keeping
 
 
 async def left(keeping: Keeping, owner: str = "a", expiry_s: int = HOUR_S) -> None:
@@ -52,8 +62,7 @@ async def test_a_session_is_found_as_it_was_left(keeping: Keeping) -> None:
 
 async def test_it_is_found_after_a_restart_too(tmp_path: Path) -> None:
     for expected in (Opened(False, ()), Opened(True, FILTERS)):
-        async with embedded.running(tmp_path / "data", MovedClock()) as house:
-            keeping = Keeping(house.engine, house.clock, house.context.settings)
+        async with embedded.running(tmp_path / "data", MovedClock()) as house, kept(house) as keeping:
             assert await keeping.open_session(*KEY, "a", False, HOUR_S) == expected
             await left(keeping)
 
@@ -152,3 +161,15 @@ async def test_rights_that_change_are_told_by_the_companys_number(gate: Gate) ->
     await gate.post("/api/control/iot/devices/scale-1/revoke")
     assert await keeping.access_numbers([2, 1]) == before | {1: before[1] + 1}
     assert await keeping.device(1, "scale-1") is None
+
+
+async def test_sessions_that_open_at_once_share_transactions(keeping: Keeping, house: House) -> None:
+    committed: list[int] = []
+    keeping.observe = lambda rows, _seconds: committed.append(rows)
+    keys = [(1, "device:scale-1", f"client-{number}") for number in range(100)]
+    opened = await asyncio.gather(*(keeping.open_session(*key, "a", False, HOUR_S) for key in keys))
+    assert opened == [Opened(False, ())] * 100
+    assert sum(committed) == 100
+    assert len(committed) < 10
+    await asyncio.gather(*(keeping.close_session(*key, "a", 0) for key in keys))
+    assert count(house) == 0

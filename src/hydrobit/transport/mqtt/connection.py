@@ -283,7 +283,7 @@ class Connection:
         self._clients.leave(self)
         try:
             await self._clients.keeping.close_session(*self._entry.key, self.owner, session.expiry_s)
-        except StoreError as e:  # it then counts as there until it is over
+        except (StoreError, Refused) as e:  # it then counts as there until it is over
             log.warning("session not closed", error=str(e))
 
     def _flush(self) -> None:

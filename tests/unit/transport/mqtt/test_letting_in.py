@@ -44,6 +44,7 @@ def clients_of(opened: Gate) -> Clients:
     context = opened.house.context
     road = Road(catalog.OPERATIONS, opened.dispatcher, lambda _row: MESSAGE_BYTES_MAX)
     keeping = Keeping(context.engine, context.clock, context.settings)
+    keeping.start()
     return Clients(road, opened.identity, keeping, context.clock, context.settings, Metrics(), os.urandom)
 
 
@@ -67,3 +68,4 @@ async def test_a_client_whose_session_is_being_written_is_not_taken_for_one_that
                     await asyncio.sleep(0)
                 await clients.look_after_sessions()
             assert await wire.written == LET_IN
+            await clients.keeping.stop()  # type: ignore[attr-defined]  # what `app` does
