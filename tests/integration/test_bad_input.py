@@ -46,6 +46,8 @@ GOOD: Json = {
     "role": "viewer",
     "scopes": ["read:production"],
     "definition": {"_id": "form_bad", "name": "Bad", "type": "x", "fields": [{"name": "a", "type": "text"}]},
+    "deviceId": "device_spare",
+    "readings": [{}],
     "record": {"_id": demo.FORM, "auth0Id": demo.ADMIN, "type": "inspection"},
 }
 SPARE = {
@@ -56,6 +58,8 @@ SPARE = {
     "worker": "SO0101",
     "formId": "form_spare",
     "taskId": "task_spare",
+    "deviceId": "device_spare",
+    "letterId": "letter_999999999",
 }
 """What the calls that change a project, sector, user or worker are about; they may disable it. Nobody has the key."""
 BAD_BODIES: dict[str, bytes] = {
