@@ -97,6 +97,7 @@ class Settings:
     mqtt_receive_max: int = 256  # The most messages of one connection that wait for their acknowledgement.
     mqtt_subscriptions_max: int = 16  # The most subscriptions of one connection.
     mqtt_session_s_max: int = 604_800  # The longest time that a session stays without its connection.
+    mqtt_kept_sessions_max: int = 1_000  # The most sessions of one user or device that stay without their connection.
     mqtt_keep_alive_s_max: int = 1_200  # The longest keep-alive of MQTT 5; 3.1.1 may switch it off.
     mqtt_connect_s_max: int = 10  # The time in which a client must have said who it is.
     mqtt_company_connections_max: int = 10_000  # The most connections of one company to one process.

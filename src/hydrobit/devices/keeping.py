@@ -13,6 +13,7 @@ import msgspec
 
 from hydrobit.devices import letters, store
 from hydrobit.devices.store import Held, MqttSession, SessionKey
+from hydrobit.errors import Code, Refused
 from hydrobit.kit.clock import Clock
 from hydrobit.kit.instants import LATEST
 from hydrobit.ledger import store as ledger
@@ -68,23 +69,23 @@ class Ending(msgspec.Struct, frozen=True):
 class Changed(msgspec.Struct, frozen=True):
     """What became of each opening and end."""
 
-    outcomes: list[Opened | None]
+    outcomes: list[Opened | Refused | None]
 
 
 class SessionBatch:
     """Openings and ends that wait together, written in their order."""
 
-    def __init__(self, grace_ms: int) -> None:
-        self._grace_ms = grace_ms
+    def __init__(self, grace_ms: int, kept_max: int) -> None:
+        self._grace_ms, self._kept_max = grace_ms, kept_max
 
     def write(self, tx: Transaction, changes: Sequence[Opening | Ending], now: int) -> Changed:
         for company in sorted({change.company for change in changes}):
             ledger.lock_head(tx, company)
         return Changed([self._change(tx, change, now) for change in changes])
 
-    def _change(self, tx: Transaction, change: Opening | Ending, now: int) -> Opened | None:
+    def _change(self, tx: Transaction, change: Opening | Ending, now: int) -> Opened | Refused | None:
         if isinstance(change, Opening):
-            return _open(tx, change, now, self._grace_ms)
+            return _open(tx, change, now, self._grace_ms, self._kept_max)
         _close(tx, change, now)
         return None
 
@@ -104,7 +105,7 @@ class Keeping:
         self._changes = Appender(
             engine,
             clock,
-            SessionBatch(self._grace_ms),
+            SessionBatch(self._grace_ms, settings.mqtt_kept_sessions_max),
             queue_length_max=WAITING_MAX,
             batch_rows_max=TOGETHER_MAX,
             observe=lambda rows, seconds: self.observe(rows, seconds),
@@ -121,11 +122,15 @@ class Keeping:
         self, company: int, subject: str, client_id: str, owner: str, clean: bool, expiry_s: int
     ) -> Opened:
         """Takes the session over, whoever had it. A clean one begins anew; one that was to end with its connection
-        (`expiry_s` 0) is not found again. Raises Refused, busy.
+        (`expiry_s` 0) is not found again.
+
+        Raises Refused: busy; too_many_connections where too many sessions of the subject stay already.
         """
         (opened,) = await self._changes.append(
             (Opening(SessionKey(company, subject, client_id), owner, clean, expiry_s),)
         )
+        if isinstance(opened, Refused):
+            raise opened
         assert isinstance(opened, Opened), "an opening has an outcome"
         return opened
 
@@ -183,8 +188,12 @@ async def delete_over(context: Context) -> int:
     return deleted
 
 
-def _open(tx: Transaction, opening: Opening, now: int, grace_ms: int) -> Opened:
+def _open(tx: Transaction, opening: Opening, now: int, grace_ms: int, kept_max: int) -> Opened | Refused:
     found = store.mqtt_session(tx, opening.key)
+    is_kept = found is not None and found.expiry_s > 0
+    if opening.expiry_s and not is_kept and store.count_kept_sessions(tx, opening.key, kept_max) >= kept_max:
+        sentence = f"{kept_max} sessions stay already; begin with a clean one that ends with its connection."
+        return Refused(Code.too_many_connections, sentence)
     is_present = found is not None and not opening.is_clean and found.expiry_s > 0 and now < found.expires_at
     filters = found.subscriptions if found is not None and is_present else "[]"
     expires_at = _end(now + grace_ms, opening.expiry_s)

@@ -78,6 +78,12 @@ update dead_letter set replayed_at = :now, replay_status = :status where company
 select owner, expiry_s, expires_at, subscriptions
 from mqtt_session where company = :company and subject = :subject and client_id = :client_id
 
+-- name: count_kept_sessions
+-- Those of one subject that stay after their connection; no more are counted than matter.
+select count(*) from (
+    select 1 from mqtt_session where company = :company and subject = :subject and expiry_s > 0 limit :most
+) as kept
+
 -- name: add_mqtt_session
 insert into mqtt_session (
     company, subject, client_id, owner, connected_at, seen_at, expiry_s, expires_at, is_connected, subscriptions

@@ -175,6 +175,12 @@ def mqtt_session(tx: Transaction, key: SessionKey) -> MqttSession | None:
     return MqttSession(*row) if row else None
 
 
+def count_kept_sessions(tx: Transaction, key: SessionKey, most: int) -> int:
+    """Up to `most`."""
+    (count,) = tx.one(sql.count_kept_sessions, company=key.company, subject=key.subject, most=most) or (0,)
+    return int(count)
+
+
 def hold_mqtt_session(tx: Transaction, key: SessionKey, session: MqttSession, now: int) -> None:
     """Gives the session to its owner, whoever had it before."""
     values = key._asdict() | msgspec.structs.asdict(session) | {"now": now}

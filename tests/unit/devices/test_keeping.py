@@ -9,6 +9,7 @@ import pytest
 
 from hydrobit.demo import company as demo
 from hydrobit.devices.keeping import SEEN_MISSED_MAX, Keeping, Opened
+from hydrobit.errors import Code, Refused
 from hydrobit.operation import Device
 from hydrobit.settings import Settings
 from tests import embedded, engines
@@ -173,3 +174,19 @@ async def test_sessions_that_open_at_once_share_transactions(keeping: Keeping, h
     assert len(committed) < 10
     await asyncio.gather(*(keeping.close_session(*key, "a", 0) for key in keys))
     assert count(house) == 0
+
+
+async def test_a_subject_keeps_so_many_sessions_and_no_more(tmp_path: Path) -> None:
+    async with (
+        embedded.running(tmp_path / "data", MovedClock(), mqtt_kept_sessions_max=2) as house,
+        kept(house) as keeping,
+    ):
+        for number in range(2):
+            await keeping.open_session(1, "device:scale-1", f"client-{number}", "a", False, HOUR_S)
+        with pytest.raises(Refused) as refused:
+            await keeping.open_session(1, "device:scale-1", "client-2", "a", False, HOUR_S)
+        assert refused.value.code == Code.too_many_connections
+        assert await keeping.open_session(1, "device:scale-1", "client-2", "a", True, 0) == Opened(False, ())
+        assert await keeping.open_session(1, "device:scale-2", "client-2", "a", False, HOUR_S) == Opened(False, ())
+        await keeping.close_session(1, "device:scale-1", "client-1", "a", HOUR_S)
+        assert await keeping.open_session(1, "device:scale-1", "client-1", "b", False, HOUR_S) == Opened(True, ())
