@@ -47,8 +47,8 @@ class Gate:
             facts_age_s_max=settings.facts_age_s_max,
             length_max=100,
         )
-        dispatcher = Dispatcher(house.context, self.identity, Metrics())
-        routes = Routes(endpoints(catalog.OPERATIONS, dispatcher, settings))
+        self.dispatcher = Dispatcher(house.context, self.identity, Metrics())
+        routes = Routes(endpoints(catalog.OPERATIONS, self.dispatcher, settings))
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(Shell(routes, _unreachable)), base_url="http://farm.example", verify=False
         )
