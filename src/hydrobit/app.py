@@ -27,7 +27,7 @@ from hydrobit.kit.clock import Clock, SystemClock
 from hydrobit.ledger import store as ledger
 from hydrobit.ledger.append import Appender, Appenders
 from hydrobit.objects import service as object_service
-from hydrobit.operation import Context, Operation
+from hydrobit.operation import Context, Letter, Operation, Reply
 from hydrobit.publish.openapi import document
 from hydrobit.records.batch import RecordBatch
 from hydrobit.settings import Settings
@@ -44,6 +44,7 @@ from hydrobit.transport.http.shell import Answer, Routes, Shell
 from hydrobit.transport.metrics import Metrics
 from hydrobit.transport.mqtt import tcp, websocket
 from hydrobit.transport.mqtt.clients import Clients
+from hydrobit.transport.mqtt.redelivery import redelivery
 from hydrobit.transport.mqtt.road import Road
 from hydrobit.transport.mqtt.websocket import Door
 from hydrobit.wire.envelope import encode
@@ -131,7 +132,10 @@ async def serve(
         stack.callback(objects.stop)
         await objects.check()
 
-        context = Context(engine, appender, clock, settings, random, objects)
+        async def redeliver(letter: Letter) -> Reply:
+            return await redelivery(road, dispatcher, identity)(letter)
+
+        context = Context(engine, appender, clock, settings, random, objects, redeliver=redeliver)
         jobs = JobClock((*catalog.JOBS, _key_uses(keys)), context)
         jobs.start()
         stack.push_async_callback(jobs.stop)

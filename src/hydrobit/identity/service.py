@@ -59,6 +59,10 @@ class Identity:
         self._callers[proof.caller] = (caller, now + self._facts_age_ms)
         return caller
 
+    async def acting(self, company: int, subject: str, device_id: str | None) -> Caller:
+        """Who was known as this before, with the rights of now. Raises Refused as `caller` does."""
+        return await self._engine.look_up(acting, company, subject, device_id)
+
     async def _user(self, proof: "Proof") -> Caller:
         if not proof.kid_in_store:
             return _as_user(await self._engine.look_up(store.user, proof.subject))

@@ -19,6 +19,7 @@ class Carrying(asyncio.Protocol):
         self._connection: Connection | None = None
         self._drained: asyncio.Future[None] | None = None
         self._unsent, self._unsent_since = 0, 0.0
+        self._is_crowded = self._is_full = self._is_paused = False
 
     def begin(self, head: Head) -> Connection:
         """From here on MQTT is spoken."""
@@ -39,9 +40,14 @@ class Carrying(asyncio.Protocol):
             self._connection.lost()
 
     def pause_writing(self) -> None:
+        """The peer takes nothing: then nothing is taken from it that would be answered."""
         self._drained = asyncio.get_running_loop().create_future()
+        self._is_full = True
+        self._pace()
 
     def resume_writing(self) -> None:
+        self._is_full = False
+        self._pace()
         drained, self._drained = self._drained, None
         if drained is not None and not drained.done():
             drained.set_result(None)
@@ -81,13 +87,22 @@ class Carrying(asyncio.Protocol):
     def abort(self) -> None:
         self.transport.abort()
 
-    def pause_reading(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.pause_reading()
+    def wait(self, is_crowded: bool) -> None:
+        self._is_crowded = is_crowded
+        self._pace()
 
-    def resume_reading(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.resume_reading()
+    @property
+    def held_bytes(self) -> int:
+        return 0
+
+    @property
+    def _must_wait(self) -> bool:
+        return self._is_crowded or self._is_full
+
+    def _pace(self) -> None:
+        if self._must_wait != self._is_paused and not self.transport.is_closing():
+            self._is_paused = self._must_wait
+            (self.transport.pause_reading if self._is_paused else self.transport.resume_reading)()
 
     async def drain(self) -> None:
         if self._drained is not None:

@@ -12,6 +12,7 @@ from hydrobit.identity.service import Identity
 from hydrobit.kit.clock import Clock
 from hydrobit.operation import Caller, Device
 from hydrobit.settings import Settings
+from hydrobit.transport.http.room import Room
 from hydrobit.transport.metrics import Metrics, Mqtt
 from hydrobit.transport.mqtt.connection import Connection, Entry
 from hydrobit.transport.mqtt.ports import Keeping, SessionKey
@@ -51,7 +52,8 @@ class Clients:
         self._connections: dict[SessionKey, Connection] = {}
         self._of_company: Counter[int] = Counter()
         self._of_device: Counter[tuple[int, str]] = Counter()
-        self._access: dict[int, int] = {}
+        self.room = Room(settings.bodies_bytes_max)
+        """For large messages that are under way."""
         self._tasks: list[asyncio.Task[None]] = []
 
     def now(self) -> int:
@@ -84,7 +86,7 @@ class Clients:
         subject = f"device:{caller.device.device_id}" if caller.device else caller.user_id
         sender = Sender(token, branch, device if caller.device is None else None)
         key = SessionKey(caller.company, subject, client_id)
-        return Entry(caller, key, sender, self._identity.good_until(token, now))
+        return Entry(caller, key, token, sender, self._identity.good_until(token, now))
 
     async def _device(self, caller: Caller, device_id: str | None) -> Device | None:
         """The device of the token, or the one of the company that a user names."""
@@ -129,7 +131,6 @@ class Clients:
         self._of_company[company] += number
         if not self._of_company[company]:
             del self._of_company[company]
-            self._access.pop(company, None)
         if entry.device is not None:
             self._of_device[entry.device] += number
             if not self._of_device[entry.device]:
@@ -190,13 +191,17 @@ class Clients:
     async def look_after_rights(self) -> None:
         """Ends the connections of those who may call no more."""
         numbers = await self.keeping.access_numbers(tuple(self._of_company))
-        changed = {company for company, number in numbers.items() if self._access.get(company) != number}
-        for connection in [found for key, found in self._connections.items() if key.company in changed]:
-            await self._judge_again(connection)
-        self._access.update(numbers)
+        known = [(numbers.get(key.company), connection) for key, connection in self._connections.items()]
+        for number, connection in known:
+            if number is not None and number != connection.access_no:
+                await self._judge_again(connection)
 
     async def _judge_again(self, connection: Connection) -> None:
+        entry = connection.entry
         try:
-            await self._identity.caller(connection.entry.sender.token, self.now())
+            caller = await self._identity.caller(entry.token, self.now())
+            if entry.sender.device is not None:
+                await self._device(caller, entry.sender.device.device_id)
+            connection.access_no = caller.access_no
         except Refused as refused:
             connection.end(Reason.not_authorized, f"{refused.code}: {refused.detail}")

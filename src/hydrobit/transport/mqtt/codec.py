@@ -11,6 +11,8 @@ from hydrobit.transport.mqtt.writing import encode as encode
 
 _CONNECT = 0x10
 _NOT_WHOLE = (0, 0)
+PACKETS_MAX = 1_000_000_000
+"""More than any stream holds at once."""
 
 
 class Decoder:
@@ -20,8 +22,8 @@ class Decoder:
     whose CONNECT is behind us, say the version. `version` is also what a refusal is written in: it is known from the
     protocol level on, and where that is none of ours it is the nearer one of ours.
 
-    A packet that is larger than `packet_bytes_max`, a CONNECT than `connect_bytes_max`, is refused by its header; so no
-    more is held than that and a chunk.
+    A message that is larger than `packet_bytes_max`, any other packet than `connect_bytes_max`, is refused by its
+    header; so no more is held than that and a chunk.
     """
 
     def __init__(
@@ -36,16 +38,18 @@ class Decoder:
             raise ValueError("the version of a server is that of the CONNECT it answers")
         self.version = version
         self._sender = sender
-        self._bytes_max_later = packet_bytes_max
-        self._packet_bytes_max = connect_bytes_max or packet_bytes_max
+        self._packet_bytes_max = packet_bytes_max
+        self._small_bytes_max = min(packet_bytes_max, connect_bytes_max or packet_bytes_max)
         self._readers: dict[int, Read] = {} if version is None else READERS[version, sender]
         self._held = bytearray()
         self._needed = 0
         """How long the packet is whose beginning is held; 0 while that is not known."""
+        self.is_behind = False
         self._broken: tuple[Reason, str] | None = None
 
-    def feed(self, data: bytes) -> list[Packet]:
-        """The packets that are whole with these bytes, in their order.
+    def feed(self, data: bytes, most: int = PACKETS_MAX) -> list[Packet]:
+        """The packets that are whole with these bytes, in their order, and no more than `most`; `is_behind` says
+        whether there may be more in what is held, to be asked for by another call.
 
         Raises Malformed, which carries those before it. Then the stream is over: every further call raises it again.
         """
@@ -55,23 +59,27 @@ class Decoder:
             self._held += data
             if len(self._held) < self._needed:
                 return []
+            if not most:
+                self.is_behind = True
+                return []
             data = bytes(self._held)
             self._held.clear()
         packets: list[Packet] = []
         try:
-            read_to = self._read(data, packets)
+            read_to = self._read(data, packets, most)
         except Malformed as broken:
             self._broken, broken.packets = (broken.reason, broken.sentence), packets
             raise
+        self.is_behind = read_to < len(data) and len(packets) == most
         if read_to < len(data):
             self._held += data[read_to:]
         return packets
 
-    def _read(self, data: bytes, packets: list[Packet]) -> int:
-        """Reads packet after packet, and returns where the first one begins that is not whole."""
+    def _read(self, data: bytes, packets: list[Packet], most: int) -> int:
+        """Reads packet after packet, and returns where the first one begins that is not whole, or one too many."""
         at, size = 0, len(data)
         self._needed = 0
-        while at < size:
+        while at < size and len(packets) < most:
             first = data[at]
             read = self._readers.get(first) or self._first_reader(first)
             if at + 1 < size and data[at + 1] < 0x80:
@@ -81,8 +89,8 @@ class Decoder:
                 begin, end = self._long_bounds(data, at + 1)
                 if not begin:
                     break
-            if end - at > self._packet_bytes_max:
-                raise Malformed(Reason.packet_too_large, f"A packet has at most {self._packet_bytes_max} bytes.")
+            if end - at > self._small_bytes_max and end - at > self._bytes_max(first):
+                raise Malformed(Reason.packet_too_large, f"This packet has at most {self._bytes_max(first)} bytes.")
             if end > size:
                 self._needed = end - at
                 break
@@ -105,6 +113,14 @@ class Decoder:
             raise malformed("A length has at most four bytes.")
         return _NOT_WHOLE
 
+    def _bytes_max(self, first: int) -> int:
+        """Only a message may be large: of other packets each byte is work, and so it is with those of a stranger."""
+        return self._packet_bytes_max if first >> 4 == Kind.publish and self._readers else self._small_bytes_max
+
+    @property
+    def held_bytes(self) -> int:
+        return len(self._held)
+
     def _read_connect(self, _first: int, data: bytes, at: int, end: int) -> Connect:
         reader = Reader(data, at, end)
         level = read_level(reader)
@@ -117,7 +133,6 @@ class Decoder:
             raise malformed("A length is written in as few bytes as it needs.")
         packet = read_connect(reader, version)
         self._readers = READERS[version, self._sender]
-        self._packet_bytes_max = self._bytes_max_later
         return packet
 
     def _first_reader(self, first: int) -> Read:

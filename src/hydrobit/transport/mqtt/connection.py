@@ -5,7 +5,7 @@ A task runs only while there is something to answer; an idle connection has none
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -13,6 +13,7 @@ import structlog
 
 from hydrobit.errors import Code, Refused, StoreError
 from hydrobit.operation import Caller
+from hydrobit.transport.http.room import Share
 from hydrobit.transport.mqtt.packets import V5, Publish, Subscribe, Unsubscribe
 from hydrobit.transport.mqtt.ports import SessionKey
 from hydrobit.transport.mqtt.properties import Properties
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("hydrobit")
 
 _with_event_id = msgspec.json.Decoder(EventId)
+SMALL_BYTES_MAX = 65_536
+"""So much each connection may hold without asking for room."""
 METHOD = "method"
 """The user property by which a message chooses among the methods of a path."""
 
@@ -45,9 +48,14 @@ class Carrier(Protocol):
 
     def abort(self) -> None: ...
 
-    def pause_reading(self) -> None: ...
+    def wait(self, is_crowded: bool) -> None:
+        """Takes nothing more from the peer until it is told that there is room again."""
+        ...
 
-    def resume_reading(self) -> None: ...
+    @property
+    def held_bytes(self) -> int:
+        """What came and was not handed on yet."""
+        ...
 
     async def drain(self) -> None:
         """Returns once the peer has taken enough of what was written, or is gone."""
@@ -68,6 +76,7 @@ class Entry:
 
     caller: Caller
     key: SessionKey
+    token: str
     sender: Sender
     ends_at: int | None
 
@@ -84,15 +93,19 @@ class Connection:
         self._clients, self._carrier, self._head = clients, carrier, head
         self._session = Session(clients.limits)
         self._task: asyncio.Task[None] | None = None
-        self._is_paused = self._is_lost = self._is_stopping = self._has_left = False
+        self._is_crowded = self._is_lost = self._is_stopping = self._has_left = False
         self._heard = time.monotonic()
+        self._share: Share | None = None
+        self.access_no: int | None = None
+        """How often rights in the company had changed when the caller's were looked up."""
         self._entry: Entry | None = None
         self.owner = clients.next_owner()
 
     # What the carrier and the house tell.
 
     def received(self, data: bytes) -> None:
-        self._heard = time.monotonic()
+        if data and self._session.connect is not None:  # for a CONNECT there is one time in all
+            self._heard = time.monotonic()
         self._session.receive(data)
         self._flush()
         self._go_on()
@@ -105,9 +118,13 @@ class Connection:
     def sweep(self, now: float) -> None:
         """Ends a connection that was silent for too long (3.1.2.10), or whose token's time is over."""
         session = self._session
-        if not session.is_accepted:
+        if session.connect is None:
             if now - self._heard > self._clients.connect_s_max:
                 self._carrier.abort()
+        elif not session.is_accepted:
+            pass  # it waits for us
+        elif self._is_crowded:
+            self._heard = now  # its PINGREQ may stand in what is not read
         elif session.keep_alive_s and now - self._heard > 1.5 * session.keep_alive_s:
             self.end(Reason.keep_alive_timeout)
         elif self.entry.ends_at is not None and self._clients.now() >= self.entry.ends_at:
@@ -120,7 +137,7 @@ class Connection:
         self._go_on()
 
     def stop(self) -> None:
-        """Answers what is under way, then ends."""
+        """Answers what is under way, and takes no more; then ends."""
         self._is_stopping = True
         self._go_on()
 
@@ -138,14 +155,14 @@ class Connection:
     # The work.
 
     def _go_on(self) -> None:
+        self._pace()
         if self._task is None and not self._has_left and (self._is_ending or self._has_work):
             self._task = asyncio.get_running_loop().create_task(self._work())
-        self._pace()
 
     @property
     def _has_work(self) -> bool:
         session = self._session
-        return session.connect is not None and (not session.is_accepted or bool(session.inbox))
+        return session.connect is not None and (not session.is_accepted or bool(session.inbox) or session.is_behind)
 
     @property
     def _is_ending(self) -> bool:
@@ -158,14 +175,16 @@ class Connection:
             while self._has_work and not session.is_over:
                 if not session.is_accepted:
                     await self._let_in()
+                elif not session.inbox:
+                    await asyncio.sleep(0)  # what came holds much that needs no answer: others have their turn
                 elif isinstance(session.inbox[0], Publish):
                     await self._answer()
                 else:
                     await self._subscribe()
-                self._flush()
-                self._pace()
-                await self._carrier.drain()
+                session.receive()
+                await self._send()
         except Refused as refused:  # there is no room for what would have to be kept
+            log.warning("message not kept", company=self.entry.caller.company_id, code=refused.code)
             session.end(Reason.server_busy, f"{refused.code}: {refused.detail}")
         except StoreError as e:
             log.error("store failed", road="mqtt", error=str(e))
@@ -185,8 +204,11 @@ class Connection:
             session.client_id = session.client_id or clients.new_client_id()
             token = _token(connect.password, self._head.token)
             entry = await clients.admit(token, self._head.device_id, session.client_id)
+            if self._is_lost:
+                session.end(Reason.unspecified_error)  # and takes nobody's place
+                return
             clients.enter(self, entry)
-            self._entry = entry
+            self._entry, self.access_no = entry, entry.caller.access_no
         except Refused as refused:
             session.refuse(_why_not(refused), f"{refused.code}: {refused.detail}")
             return
@@ -194,23 +216,37 @@ class Connection:
         branch = entry.sender.branch
         roots = (replies_of(session.client_id), *((branch.topic,) if branch else ()))
         session.accept(is_present=opened.is_present, subscriptions=opened.subscriptions, readable=roots)
+        self._share = clients.room.share()
+        self._share.belong_to(entry.key.company)
 
     async def _subscribe(self) -> None:
         session = self._session
         asked = session.inbox.popleft()
         assert isinstance(asked, Subscribe | Unsubscribe), "messages are answered elsewhere"
         if session.expiry_s:
-            await self._clients.keeping.set_subscriptions(*self.entry.key, self.owner, session.after(asked))
+            filters = session.after(asked)
+            if not await self._clients.keeping.set_subscriptions(*self.entry.key, self.owner, filters):
+                session.end(Reason.session_taken_over)
+                return
         session.subscribed(asked)
 
     async def _answer(self) -> None:
         """Answers the messages that wait at the front, and acknowledges each in its turn."""
         messages = self._session.take_messages(TOGETHER_MAX)
         asked = [Message(message.topic, message.payload, _method(message)) for message in messages]
-        for message, answered in zip(messages, await self._clients.road.answer(self.entry.sender, asked), strict=False):
-            await self._settle(message, answered)
-            if self._session.is_over:
-                return
+        done = 0
+        while done < len(messages):
+            for answered in await self._clients.road.answer_first(self.entry.sender, asked[done:]):
+                await self._settle(messages[done], answered)
+                if self._session.is_over:
+                    return
+                done += 1
+            await self._send()  # so that no more answers wait than of one run
+
+    async def _send(self) -> None:
+        self._flush()
+        self._pace()
+        await self._carrier.drain()
 
     async def _settle(self, message: Publish, answered: Answered) -> None:
         """Says what became of a message: its answer first, so that who has the acknowledgement has had the answer."""
@@ -232,9 +268,10 @@ class Connection:
         is_told = self._session.version == V5 and answered.fate is not Fate.failed
         if answered.error is None or message.qos == QOS_0 or is_told:
             return None
+        entry = self.entry
         letter = await self._clients.keeping.bury(
-            self.entry.caller,
-            self.entry.key.client_id,
+            replace(entry.caller, device=entry.sender.device) if entry.sender.device else entry.caller,
+            entry.key.client_id,
             message.topic,
             message.payload,
             answered.error.code,
@@ -261,7 +298,8 @@ class Connection:
             return f"No answer is sent: the client has not subscribed to {topic[:100]}."
         facts = [("status", str(answered.status)), *([("dead-letter", letter)] if letter else [])]
         properties = Properties(correlation_data=message.properties.correlation_data, user_properties=tuple(facts))
-        session.reply(topic, answered.body(), properties)
+        if not session.reply(topic, answered.body(), properties):
+            return "No answer is sent: it is larger than the client's maximum packet size."
         return ""
 
     def _own_topics(self) -> list[str]:
@@ -277,10 +315,13 @@ class Connection:
         if self._is_stopping:
             session.end(Reason.server_shutting_down)
         self._flush()
+        self._pace()
         self._carrier.close()
         if self._entry is None:
             return
         self._clients.leave(self)
+        if self._share is not None:
+            self._share.give_back(self._share.length)
         try:
             await self._clients.keeping.close_session(*self._entry.key, self.owner, session.expiry_s)
         except (StoreError, Refused) as e:  # it then counts as there until it is over
@@ -297,15 +338,25 @@ class Connection:
 
     def _pace(self) -> None:
         """Reads on only while little waits: who sends far ahead waits in the network, not in this memory."""
-        session, limits = self._session, self._clients.limits
-        is_crowded = (
-            len(session.inbox) >= limits.receive_max
-            or session.waiting_bytes >= limits.packet_bytes_max
-            or (session.connect is not None and not session.is_accepted)
-        )
-        if is_crowded != self._is_paused and not self._is_lost:
-            self._is_paused = is_crowded
-            (self._carrier.pause_reading if is_crowded else self._carrier.resume_reading)()
+        is_crowded = (self._session.is_crowded or self._is_stopping) and not self._has_left
+        if is_crowded != self._is_crowded and not self._is_lost:
+            self._is_crowded = is_crowded
+            self._carrier.wait(is_crowded)
+        if self._share is not None and not self._has_left:
+            self._account(self._share)
+
+    def _account(self, share: Share) -> None:
+        """What waits is small, or has its share of the one room for large messages; without it, it comes again."""
+        held = self._session.held_bytes + self._carrier.held_bytes
+        wanted = held if held > SMALL_BYTES_MAX else 0
+        if wanted <= share.length:
+            share.give_back(share.length - wanted)
+            return
+        try:
+            share.take(wanted - share.length)
+        except Refused as refused:
+            self._session.end(Reason.server_busy, f"{refused.code}: {refused.detail}")
+            self._flush()
 
 
 def _token(password: bytes | None, beside: str | None) -> str | None:

@@ -8,7 +8,7 @@ from functools import partial
 
 from hydrobit.transport.mqtt import reasons
 from hydrobit.transport.mqtt.connecting import properties_of, read_connack
-from hydrobit.transport.mqtt.fields import Reader, check_filter, malformed, protocol_error
+from hydrobit.transport.mqtt.fields import Malformed, Reader, check_filter, malformed, protocol_error
 from hydrobit.transport.mqtt.packets import (
     V3_1_1,
     V5,
@@ -34,6 +34,8 @@ from hydrobit.transport.mqtt.properties import NO_PROPERTIES, Kind, Properties, 
 from hydrobit.transport.mqtt.reasons import Reason
 
 Read = Callable[[int, bytes, int, int], Packet]
+PROPERTIES_BYTES_MAX = 70_000
+"""Room for the longest correlation data; each user property is an object, and a client could send very many."""
 
 # --- messages ---
 
@@ -71,6 +73,10 @@ def _read_publish(version: int, sender: Sender, first: int, data: bytes, at: int
 
 def _read_publish_properties(sender: Sender, data: bytes, at: int, end: int) -> tuple[Properties, int]:
     reader = Reader(data, at, end)
+    if sender == "client" and end - at > PROPERTIES_BYTES_MAX < Reader(data, at, end).variable():
+        raise Malformed(
+            Reason.packet_too_large, f"The properties of a message have at most {PROPERTIES_BYTES_MAX} bytes."
+        )
     properties = read_properties(reader, Kind.publish)
     if properties.subscription_identifiers and sender == "client":
         raise protocol_error("A client sends no subscription identifier in a PUBLISH.")

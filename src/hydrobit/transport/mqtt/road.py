@@ -11,7 +11,7 @@ from enum import Enum
 import msgspec
 
 from hydrobit.errors import CATALOGUE, Code, Refused
-from hydrobit.operation import Device, Operation, Reply, Source
+from hydrobit.operation import Caller, Device, Operation, Reply, Source
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.mqtt.topics import READS, Branch, Target, Topics
 from hydrobit.wire import envelope
@@ -41,7 +41,7 @@ class Fate(Enum):
 class Sender:
     """Whose messages they are. `branch` is that of the device which the token or the connection names."""
 
-    token: str
+    token: str | Caller
     branch: Branch | None = None
     device: Device | None = None
 
@@ -104,19 +104,20 @@ class Road:
     async def answer(self, sender: Sender, messages: Sequence[Message]) -> list[Answered]:
         """What became of each message, up to the first that must come again: those behind it come again with it."""
         answers: list[Answered] = []
-        found = [self._find(sender, message) for message in messages]
-        place = 0
-        while place < len(found):
-            end = self._end_of_run(found, place)
-            if end - place > 1:
-                answers += await self._together(sender, found[place], messages[place:end])
-            else:
-                answers.append(await self._alone(sender, found[place], messages[place]))
-            place = end
+        while len(answers) < len(messages):
+            answers += await self.answer_first(sender, messages[len(answers) :])
             for number, answered in enumerate(answers):
                 if answered.fate in (Fate.passing, Fate.stranger):
                     return answers[: number + 1]
         return answers
+
+    async def answer_first(self, sender: Sender, messages: Sequence[Message]) -> list[Answered]:
+        """What became of the first message, and of those behind it that the same row answers together with it."""
+        first = self._find(sender, messages[0])
+        length = self._length_of_run(sender, first, messages)
+        if length == 1:
+            return [await self._alone(sender, first, messages[0])]
+        return await self._together(sender, first, messages[:length])
 
     def _find(self, sender: Sender, message: Message) -> Target | Refused:
         try:
@@ -124,19 +125,17 @@ class Road:
         except Refused as refused:
             return refused
 
-    @staticmethod
-    def _end_of_run(found: Sequence[Target | Refused], place: int) -> int:
-        """Where the run of messages ends that one row may answer together."""
-        first = found[place]
-        end = place + 1
-        if isinstance(first, Refused) or first.operation.together is None:
-            return end
-        while end < len(found) and end - place < TOGETHER_MAX:
-            other = found[end]
-            if isinstance(other, Refused) or other.operation is not first.operation:
-                break
-            end += 1
-        return end
+    def _length_of_run(self, sender: Sender, found: Target | Refused, messages: Sequence[Message]) -> int:
+        if isinstance(found, Refused) or found.operation.together is None:
+            return 1
+        first = messages[0]
+        for place, message in enumerate(messages[1:TOGETHER_MAX], 1):
+            if message.topic == first.topic and message.method == first.method:
+                continue
+            other = self._find(sender, message)
+            if isinstance(other, Refused) or other.operation is not found.operation:
+                return place
+        return min(len(messages), TOGETHER_MAX)
 
     async def _alone(self, sender: Sender, found: Target | Refused, message: Message) -> Answered:
         request_id = self._dispatcher.next_request_id()

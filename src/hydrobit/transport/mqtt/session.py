@@ -31,12 +31,14 @@ from hydrobit.transport.mqtt.packets import (
     Unsubscribe,
 )
 from hydrobit.transport.mqtt.properties import NO_PROPERTIES, Properties
-from hydrobit.transport.mqtt.reasons import Reason, ReturnCode
+from hydrobit.transport.mqtt.reasons import OF_CONNACK, Reason, ReturnCode
 from hydrobit.transport.mqtt.topics import is_below, matches
 
 CONNECT_BYTES_MAX = 16_384
 """The greatest CONNECT: its sender is a stranger."""
 CLIENT_ID_LENGTH_MAX = 128
+FILTER_LENGTH_MAX = 512
+REASON_LENGTH_MAX = 1_000
 TOPIC_ALIASES_MAX = 16
 QOS_0, QOS_1, QOS_2 = 0, 1, 2
 _REFUSED_IN_V3 = Reason.unspecified_error
@@ -90,21 +92,49 @@ class Session:
         self.readable: tuple[str, ...] = ()
         """The roots below which the client may subscribe."""
         self.inbox: deque[Publish | Subscribe | Unsubscribe] = deque()
-        self.waiting_bytes = 0
+        self._waiting_bytes = 0
         """Of the messages in the inbox."""
         self.packets_received = self.packets_sent = 0
         """Since somebody set them to 0."""
 
-    def receive(self, data: bytes) -> None:
-        """Reads what came; answers at once what needs nobody else. What comes after the end is thrown away."""
+    def receive(self, data: bytes = b"") -> None:
+        """Reads what came, as far as there is room in the inbox; answers at once what needs nobody else.
+
+        What is read no further stays as it came: then `is_behind`, and a call without bytes reads on. What comes after
+        the end is thrown away.
+        """
         if self.is_over or self.is_leaving:
             return
         try:
-            self._take_all(self._decoder.feed(data))
+            self._take_all(self._decoder.feed(data, self._room()))
         except Malformed as broken:
             self._take_all(broken.packets)
             self.version = self._decoder.version or V5
             self.end(broken.reason, broken.sentence)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so much waits that no more should come."""
+        waits_for_answer = self.connect is not None and not self.is_accepted
+        return waits_for_answer or self._room() <= 1 or self.is_behind
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether what came may hold more packets."""
+        return self._decoder.is_behind and not self.is_leaving and not self.is_over
+
+    @property
+    def held_bytes(self) -> int:
+        """What waits, as it came and as messages."""
+        return self._decoder.held_bytes + self._waiting_bytes
+
+    def _room(self) -> int:
+        """How many packets may be read now: a stranger's CONNECT alone, and one more than the client may send."""
+        if not self.is_accepted:
+            return int(self.connect is None)
+        if self._waiting_bytes >= self._limits.packet_bytes_max:
+            return 0
+        return max(0, self._limits.receive_max + 1 - len(self.inbox))
 
     def take_messages(self, most: int) -> list[Publish]:
         """The messages at the front of the inbox, in their order."""
@@ -112,7 +142,7 @@ class Session:
         while self.inbox and len(taken) < most and isinstance(message := self.inbox[0], Publish):
             taken.append(message)
             self.inbox.popleft()
-            self.waiting_bytes -= len(message.payload)
+            self._waiting_bytes -= _size(message)
         return taken
 
     def outgoing(self) -> bytes:
@@ -128,6 +158,8 @@ class Session:
     def accept(self, *, is_present: bool, subscriptions: tuple[str, ...], readable: tuple[str, ...]) -> None:
         """Lets the client in; its earlier subscriptions count as far as it may still read there."""
         assert self.connect is not None, "who has not asked is not let in"
+        if self.is_over:
+            return
         self.readable, self.is_accepted = readable, True
         self.subscriptions = dict.fromkeys(wanted for wanted in subscriptions if self._may_read(wanted))
         self._send(
@@ -137,7 +169,7 @@ class Session:
     def refuse(self, reason: Reason, sentence: str) -> None:
         """Turns the client away before it was let in."""
         if self.version == V5:
-            self._send(ConnAck(False, reason, Properties(reason_string=sentence)))
+            self._send(ConnAck(False, reason, _words(sentence)))
         else:
             code = _RETURN_CODES.get(reason, ReturnCode.server_unavailable)
             self._send(ConnAck(False, code, NO_PROPERTIES))
@@ -158,7 +190,7 @@ class Session:
             return
         self._received[message.packet_id] = True
         if reason >= Reason.unspecified_error:
-            self._forget(message.packet_id)
+            self._forget(message.packet_id)  # 4.3.3: then there is no PUBREL
         self._send(PubRec(message.packet_id, reason, properties))
 
     def subscribed(self, asked: Subscribe | Unsubscribe) -> None:
@@ -191,20 +223,22 @@ class Session:
         """Whether the client has subscribed to what is sent under this topic."""
         return any(matches(wanted, topic) for wanted in self.subscriptions)
 
-    def reply(self, topic: str, payload: bytes, properties: Properties = NO_PROPERTIES) -> None:
-        """Sends an answer under a topic of the client's own, with QoS 0: it goes before the acknowledgement."""
-        self._send(Publish(topic, payload, properties=properties if self.version == V5 else NO_PROPERTIES))
+    def reply(self, topic: str, payload: bytes, properties: Properties = NO_PROPERTIES) -> bool:
+        """Sends an answer under a topic of the client's own, with QoS 0: it goes before the acknowledgement. Returns
+        whether the client takes packets of that size.
+        """
+        return self._send(Publish(topic, payload, properties=properties if self.version == V5 else NO_PROPERTIES))
 
     def end(self, reason: Reason, sentence: str = "") -> None:
         """Ends the connection from this side; a 3.1.1 client and one that was not let in are told by the end alone."""
         if self.is_over:
             return
         if self.is_accepted and self.version == V5:
-            self._send(Disconnect(reason, Properties(reason_string=sentence) if sentence else NO_PROPERTIES))
+            self._send(Disconnect(reason, _words(sentence)))
         elif (self.connect is not None and not self.is_accepted) or (
             self.connect is None and reason == Reason.unsupported_protocol_version
         ):
-            self.refuse(reason, sentence)
+            self.refuse(reason if reason in OF_CONNACK else Reason.server_unavailable, sentence)
         self.is_over = True
 
     # What came.
@@ -227,10 +261,7 @@ class Session:
             case Publish():
                 self._publish(packet)
             case PubRel():
-                was_held = packet.packet_id in self._received
-                self._forget(packet.packet_id)
-                reason = Reason.success if was_held or self.version != V5 else Reason.packet_identifier_not_found
-                self._send(PubComp(packet.packet_id, reason, NO_PROPERTIES))
+                self._release(packet.packet_id)
             case Subscribe() | Unsubscribe():
                 self.inbox.append(packet)
             case PingReq():
@@ -279,8 +310,17 @@ class Session:
             if self._held > self._limits.receive_max and self.version == V5:
                 self.end(Reason.receive_maximum_exceeded, f"At most {self._limits.receive_max} messages may wait.")
                 return
-        self.waiting_bytes += len(message.payload)
+        self._waiting_bytes += _size(message)
         self.inbox.append(message)
+
+    def _release(self, packet_id: int) -> None:
+        if self._received.get(packet_id) is False:
+            self.end(Reason.protocol_error, "A PUBREL answers a PUBREC.")
+            return
+        is_known = packet_id in self._received
+        self._forget(packet_id)
+        reason = Reason.success if is_known or self.version != V5 else Reason.packet_identifier_not_found
+        self._send(PubComp(packet_id, reason, NO_PROPERTIES))
 
     def _by_alias(self, message: Publish, alias: int) -> Publish | None:
         """The message with its topic written out (3.3.2.3.4)."""
@@ -340,24 +380,41 @@ class Session:
         return Reason.success  # that is QoS 0, which is granted to all
 
     def _may_read(self, wanted: str) -> bool:
-        return any(is_below(wanted, root) for root in self.readable)
+        return len(wanted) <= FILTER_LENGTH_MAX and any(is_below(wanted, root) for root in self.readable)
 
     def _telling(self, sentence: str) -> Properties:
-        told = sentence and self.version == V5 and self._problems_wanted
-        return Properties(reason_string=sentence) if told else NO_PROPERTIES
+        return _words(sentence) if self.version == V5 and self._problems_wanted else NO_PROPERTIES
 
     def _forget(self, packet_id: int) -> None:
         if self._received.pop(packet_id, None) is not None:
             self._held -= 1
 
-    def _send(self, packet: Packet) -> None:
+    def _send(self, packet: Packet) -> bool:
+        """Returns whether it is sent: the client says how much it takes, and nothing follows the end."""
+        if self.is_over:
+            return False
         data = encode(packet, self.version)
         if self._bytes_max and len(data) > self._bytes_max:  # 3.1.2.11.4: then without words, or not at all
             if not isinstance(packet, PubAck | PubRec | Disconnect | ConnAck):
-                return
+                return False
             data = encode(msgspec.structs.replace(packet, properties=NO_PROPERTIES), self.version)
         self.packets_sent += 1
         self._sent.append(data)
+        return True
+
+
+def _size(message: Publish) -> int:
+    """About what a message holds in memory."""
+    size, said = len(message.payload) + len(message.topic), message.properties
+    if said is not NO_PROPERTIES:
+        size += sum(len(name) + len(value) for name, value in said.user_properties)
+        size += len(said.correlation_data or b"") + len(said.response_topic or "")
+    return size
+
+
+def _words(sentence: str) -> Properties:
+    """A sentence as a client may be told it: it may quote what was sent, and a text of MQTT has no null character."""
+    return Properties(reason_string=sentence[:REASON_LENGTH_MAX].replace("\0", "?")) if sentence else NO_PROPERTIES
 
 
 def _is_client_id(client_id: str, *, may_be_empty: bool) -> bool:

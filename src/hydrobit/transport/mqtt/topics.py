@@ -61,7 +61,7 @@ class Topics:
         if place.startswith(f"{BRANCH}/"):
             return self._below(place, branch, method)
         for pattern, methods in self._templates:
-            match = pattern.match(place)
+            match = pattern.fullmatch(place)
             if match is not None:
                 return Target(_of(methods, method), match.groupdict())
         raise Refused(Code.unknown_path, f"There is nothing at the topic {topic[:200]}.")

@@ -5,7 +5,7 @@ import http
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
@@ -21,6 +21,9 @@ from hydrobit.transport.mqtt.connection import Head
 SUBPROTOCOLS = (Subprotocol("mqtt"),)
 FRAME_BYTES_BESIDE = 1_024
 """A frame may hold the greatest packet and the beginnings of others."""
+STRANGER_FRAME_BYTES_MAX = 65_536
+"""The greatest frame of a client that was not let in yet: the rest of it would be held for anybody."""
+READ_AT_ONCE = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,40 @@ class WebSocket(Carrying):
 
     def __init__(self, config: object, server_state: Any, app_state: object) -> None:
         super().__init__(self.door.clients, server_state.connections, self.door.unsent_s_max)
-        self._frames = ServerProtocol(
-            subprotocols=SUBPROTOCOLS, max_size=self.door.clients.limits.packet_bytes_max + FRAME_BYTES_BESIDE
-        )
+        self._frames = ServerProtocol(subprotocols=SUBPROTOCOLS, max_size=STRANGER_FRAME_BYTES_MAX)
+        self._unread = b""
 
     def data_received(self, data: bytes) -> None:
+        is_reading = bool(self._unread)
+        self._unread += data
+        if not is_reading:
+            self._read_on()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        while self._unread:
+            self._read_on()
+        super().connection_lost(exc)
+
+    @property
+    def held_bytes(self) -> int:
+        return len(self._frames.reader.buffer) + len(self._unread)
+
+    @property
+    def _must_wait(self) -> bool:
+        return super()._must_wait or bool(self._unread)
+
+    def _read_on(self) -> None:
+        """Reads some of what came, and goes on in another turn of the loop: a frame may be as small as a few bytes."""
+        some, self._unread = self._unread[:READ_AT_ONCE], self._unread[READ_AT_ONCE:]
+        if some:
+            self._read(some)
+        if self._unread:
+            asyncio.get_running_loop().call_soon(self._read_on)
+        self._pace()
+
+    def _read(self, data: bytes) -> None:
+        if self._connection is not None and self._connection.is_accepted:
+            self._frames.max_size = self.door.clients.limits.packet_bytes_max + FRAME_BYTES_BESIDE
         self._frames.receive_data(data)
         self._send()
         carried = []
@@ -58,7 +90,7 @@ class WebSocket(Carrying):
                     self._frames.fail(CloseCode.UNSUPPORTED_DATA, "MQTT is sent in binary frames")
                 elif event.opcode in (Opcode.BINARY, Opcode.CONT):
                     carried.append(event.data)
-        if carried and self._connection is not None:
+        if self._connection is not None:
             self._connection.received(b"".join(carried))
         self._send()
 
@@ -87,14 +119,18 @@ class WebSocket(Carrying):
             self.begin(_head(request))
 
     def _response(self, request: Request) -> Response:
-        path, origin = urlsplit(request.path).path, request.headers.get("Origin")
+        path, origin = request.path.partition("?")[0], _header(request, "Origin")
         if not self.door.has_path(path):
             return self._refused(404, Refused(Code.unknown_path, f"There is nothing at {path[:200]}."), path)
         if origin is not None and "*" not in self.door.origins and Origin(origin) not in self.door.origins:
             return self._refused(
                 403, Refused(Code.role_forbidden, "This page may not connect; see cors_origins."), path
             )
-        return self._frames.accept(request)
+        response = self._frames.accept(request)
+        if response.status_code == http.HTTPStatus.BAD_REQUEST:
+            asks = Refused(Code.invalid_value, "Ask for a WebSocket of version 13 with the subprotocol mqtt.")
+            return self._refused(400, asks, path)
+        return response
 
     def _refused(self, status: int, refused: Refused, path: str) -> Response:
         body = self.door.refuse(refused, path)
@@ -105,6 +141,8 @@ class WebSocket(Carrying):
 
     def _send(self) -> None:
         for data in self._frames.data_to_send():
+            if self.transport.is_closing():
+                continue
             if data:
                 self.transport.write(data)
             else:  # websockets' word for the end of the stream
@@ -113,12 +151,17 @@ class WebSocket(Carrying):
 
 def _head(request: Request) -> Head:
     """What the upgrade request says of its sender."""
-    token = request.headers.get("x-iot-token")
+    token = _header(request, "x-iot-token")
     if token is None:
-        scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, rest = (_header(request, "Authorization") or "").partition(" ")
         token = rest.strip() if scheme.lower() == "bearer" and rest.strip() else None
-    named = parse_qs(urlsplit(request.path).query).get("deviceId", [])
+    named = parse_qs(request.path.partition("?")[2]).get("deviceId", [])
     return Head(token, named[0] if named else None)
+
+
+def _header(request: Request, name: str) -> str | None:
+    """The first of that name."""
+    return next(iter(request.headers.get_all(name)), None)
 
 
 def protocol(door: Door) -> type[WebSocket]:
