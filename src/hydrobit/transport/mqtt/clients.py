@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -17,7 +17,7 @@ from hydrobit.transport.metrics import Metrics, Mqtt
 from hydrobit.transport.mqtt.connection import Connection, Entry
 from hydrobit.transport.mqtt.ports import Keeping, SessionKey
 from hydrobit.transport.mqtt.reasons import Reason
-from hydrobit.transport.mqtt.road import Fate, Road, Sender
+from hydrobit.transport.mqtt.road import Answered, Road, Sender
 from hydrobit.transport.mqtt.session import Limits
 from hydrobit.transport.mqtt.topics import Branch
 
@@ -142,8 +142,9 @@ class Clients:
         self._metrics.mqtt(Mqtt.received, received)
         self._metrics.mqtt(Mqtt.sent, sent)
 
-    def told(self, fate: Fate) -> None:
-        self._metrics.mqtt(Mqtt[fate.value])
+    def told(self, answers: Sequence[Answered]) -> None:
+        for fate, count in Counter([answered.fate for answered in answers]).items():
+            self._metrics.mqtt(Mqtt[fate], count)
 
     def buried(self) -> None:
         self._metrics.mqtt(Mqtt.dead_letters)

@@ -236,8 +236,13 @@ class Connection:
         asked = [Message(message.topic, message.payload, _method(message)) for message in messages]
         done = 0
         while done < len(messages):
-            for answered in await self._clients.road.answer_first(self.entry.sender, asked[done:]):
-                await self._settle(messages[done], answered)
+            answers = await self._clients.road.answer_first(self.entry.sender, asked[done:])
+            self._clients.told(answers)
+            for answered in answers:
+                if answered.fate is Fate.done and not self._wants_answer(messages[done]):
+                    self._session.acknowledge(messages[done])
+                else:
+                    await self._settle(messages[done], answered)
                 if self._session.is_over:
                     return
                 done += 1
@@ -250,8 +255,7 @@ class Connection:
 
     async def _settle(self, message: Publish, answered: Answered) -> None:
         """Says what became of a message: its answer first, so that who has the acknowledgement has had the answer."""
-        session, clients = self._session, self._clients
-        clients.told(answered.fate)
+        session = self._session
         if answered.fate is Fate.stranger:
             session.end(Reason.not_authorized, answered.sentence)
             return
@@ -262,6 +266,12 @@ class Connection:
         unheard = self._reply(message, answered, letter)
         sentence = " ".join(filter(None, [answered.sentence, letter and f"It is kept as {letter}.", unheard]))
         session.acknowledge(message, Reason(answered.reason), sentence)
+
+    def _wants_answer(self, message: Publish) -> bool:
+        """Whether the client may have asked for the answer besides its acknowledgement."""
+        if self._session.version != V5:
+            return bool(self._session.subscriptions)
+        return message.properties.response_topic is not None
 
     async def _bury(self, message: Publish, answered: Answered) -> str | None:
         """Keeps what was refused and cannot be told so, and what a fault of ours refused; returns the letter's id."""
@@ -381,6 +391,8 @@ def _why_not(refused: Refused) -> Reason:
 
 
 def _method(message: Publish) -> str | None:
+    if not message.properties.user_properties:
+        return None
     return next((value for name, value in message.properties.user_properties if name == METHOD), None)
 
 

@@ -6,7 +6,7 @@ the connection's and the broker's.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 import msgspec
 
@@ -23,7 +23,7 @@ _NO_QUERY: Mapping[str, str] = {}
 _query = msgspec.json.Decoder(dict[str, str | int])
 
 
-class Fate(Enum):
+class Fate(StrEnum):
     """What becomes of a message."""
 
     done = "done"

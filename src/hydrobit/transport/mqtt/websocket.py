@@ -77,7 +77,7 @@ class WebSocket(Carrying):
         self._pace()
 
     def _read(self, data: bytes) -> None:
-        if self._connection is not None and self._connection.is_accepted:
+        if self._connection is not None and self._connection.has_session:
             self._frames.max_size = self.door.clients.limits.packet_bytes_max + FRAME_BYTES_BESIDE
         self._frames.receive_data(data)
         self._send()
