@@ -53,9 +53,16 @@ class RunningServer:
 
 
 def start(
-    data: Path, *flags: str, environment: Mapping[str, str] | None = None, prefix: tuple[str, ...] = (), port: int = 0
+    data: Path,
+    *flags: str,
+    environment: Mapping[str, str] | None = None,
+    prefix: tuple[str, ...] = (),
+    port: int = 0,
+    module: str = "hydrobit",
 ) -> RunningServer:
-    """Starts a server with the demo company and waits for the address it prints. `prefix` may be `strace ...`."""
+    """Starts a server with the demo company and waits for the address it prints. `prefix` may be `strace ...`, `module`
+    one that runs the program with a fault of its own.
+    """
     words = ("serve", "--demo", "--port", str(port), "--data", str(data), *flags)
     variables = engines.clean_environment(data, **(buckets.environment(data) | dict(environment or {})))
     with open(data.parent / f"{data.name}.log", "a") as log:
@@ -64,7 +71,7 @@ def start(
             command = [*prefix, sys.executable, "-m", "hydrobit", *words]
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables)
         else:
-            process = Forked("hydrobit", words, variables, log.fileno())
+            process = Forked(module, words, variables, log.fileno())
     assert process.stdout is not None
     address = process.stdout.readline().strip()
     if not address:
@@ -76,10 +83,14 @@ def start(
 
 @contextmanager
 def running(
-    data: Path, *flags: str, environment: Mapping[str, str] | None = None, port: int = 0
+    data: Path,
+    *flags: str,
+    environment: Mapping[str, str] | None = None,
+    port: int = 0,
+    module: str = "hydrobit",
 ) -> Iterator[RunningServer]:
     """A server that is ended at the end of the block."""
-    server = start(data, *flags, environment=environment, port=port)
+    server = start(data, *flags, environment=environment, port=port, module=module)
     try:
         yield server
     finally:

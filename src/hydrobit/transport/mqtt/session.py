@@ -115,8 +115,9 @@ class Session:
     @property
     def is_crowded(self) -> bool:
         """Whether so much waits that no more should come."""
-        waits_for_answer = self.connect is not None and not self.is_accepted
-        return waits_for_answer or self._room() <= 1 or self.is_behind
+        if not self.is_accepted:
+            return self.connect is not None
+        return self._room() <= 1 or self.is_behind
 
     @property
     def is_behind(self) -> bool:
