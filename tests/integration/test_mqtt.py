@@ -27,7 +27,7 @@ from hydrobit.transport.mqtt.properties import Properties
 from hydrobit.transport.mqtt.reasons import Reason, ReturnCode
 from tests import engines
 from tests.callers import ADMIN_USERS, Caller, add_people, element
-from tests.mqtt_clients import CLOSE, RECORDS, TEXT, Client, Ended, frame, message
+from tests.mqtt_raw import CLOSE, RECORDS, TEXT, Client, Ended, frame, message
 from tests.servers import RunningServer, event, running
 from tests.sockets import Connection, free_port
 from tests.tools import alone_on

@@ -10,7 +10,7 @@ from hydrobit.transport.mqtt.properties import Properties
 from hydrobit.transport.mqtt.reasons import Reason
 from tests import books
 from tests.callers import Caller
-from tests.mqtt_clients import Client, Ended, message
+from tests.mqtt_raw import Client, Ended, message
 from tests.servers import RunningServer, event, running
 from tests.tools import Measured
 
