@@ -5,9 +5,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from hydrobit.demo import company as demo
 from hydrobit.simulate.buffer import Buffer
@@ -32,8 +38,29 @@ def mqtt_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, mqtt_port: int) -> Iterator[RunningServer]:
-    environment = {"HYDROBIT_MQTT_LISTEN": f"127.0.0.1:{mqtt_port}"}
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a key and a certificate of its own for this machine's loopback."""
+    key, now = generate_private_key(SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "scale test")])
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .sign(key, SHA256())
+    )
+    file = tmp_path_factory.mktemp("certificate") / "loopback.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + signed.public_bytes(Encoding.PEM))
+    return file
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, mqtt_port: int, certificate: Path) -> Iterator[RunningServer]:
+    environment = {
+        "HYDROBIT_MQTT_LISTEN": f"127.0.0.1:{mqtt_port}",
+        "HYDROBIT_MQTT_TLS_CERTIFICATE": str(certificate),
+    }
     with running(tmp_path_factory.mktemp("server") / "data", environment=environment) as server:
         add_scale(server)
         yield server
@@ -111,14 +138,15 @@ def test_what_was_weighed_offline_is_replayed_in_order(server: RunningServer, ad
 
 
 def test_a_scale_that_is_killed_and_started_again_counts_each_box_once(
-    server: RunningServer, admin: Caller, mqtt_port: int, tmp_path: Path
+    server: RunningServer, admin: Caller, mqtt_port: int, certificate: Path, tmp_path: Path
 ) -> None:
     session_id, file = admin.opened(), tmp_path / "scale.db"
-    url, held, pace = f"mqtt://127.0.0.1:{mqtt_port}", token(server), ("--pace", "100", "--boxes", "100")
-    scale = Simulated(url, held, session_id, file, *pace)
+    url, held = f"mqtts://127.0.0.1:{mqtt_port}", token(server)
+    words = ("--pace", "100", "--boxes", "100", "--trust", str(certificate))
+    scale = Simulated(url, held, session_id, file, *words)
     until_counted(server, session_id, 10)
     assert scale.end(signal.SIGKILL) == -signal.SIGKILL
-    scale = Simulated(url, held, session_id, file, *pace)
+    scale = Simulated(url, held, session_id, file, *words)
     assert scale.end() == 0, scale.said
     assert scale.said[-1] == "weighed 100, acknowledged 100, refused 0, waiting 0"
     events = counted(server, session_id)
@@ -154,6 +182,13 @@ def test_it_ends_gracefully_and_says_what_waits(server: RunningServer, admin: Ca
         f"weighed {waiting}, acknowledged 0, refused 0, waiting {waiting}",
         f"{waiting} wait in {file}; the next start sends them",
     ]
+
+
+def test_a_user_may_weigh_by_their_own_token(server: RunningServer, admin: Caller, tmp_path: Path) -> None:
+    session_id = admin.opened()
+    scale = Simulated(web_socket(server), server.token(), session_id, tmp_path / "scale.db", "--boxes", "1")
+    assert scale.end() == 0, scale.said
+    assert len(counted(server, session_id)) == 1
 
 
 def test_what_is_refused_is_put_aside_and_told(server: RunningServer, admin: Caller, tmp_path: Path) -> None:
