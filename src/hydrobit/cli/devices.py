@@ -110,14 +110,19 @@ def simulate_device(
         str, Parameter(env_var="DEVICE_TOKEN", help="A token that acts for a user, as `hydrobit device token` prints.")
     ],
     session: Annotated[str, Parameter(help="The open session that is counted into; the token's user owns it.")],
-    worker: Annotated[list[str], Parameter(help="Who brings boxes: `JS0315`, or `JS0315:John Smith`; repeatable.")],
+    worker: Annotated[
+        list[str],
+        Parameter(
+            help="Who brings boxes: `JS0315`, or `JS0315:John Smith`; repeatable.", negative=(), consume_multiple=False
+        ),
+    ],
     buffer: Annotated[Path, Parameter(help="The file that keeps what is not acknowledged.")] = Path("scale.db"),
     boxes: Annotated[int | None, Parameter(help="Stop after so many in all, earlier starts included.")] = None,
     pace: Annotated[float, Parameter(help="Boxes a second.")] = 1.0,
     offline_every: Annotated[str | None, Parameter(help="Lose the signal each time after so long: 30s, 5m.")] = None,
     offline_for: Annotated[str, Parameter(help="How long it is gone.")] = "10s",
     seed: Annotated[int, Parameter(help="Who brings which box, and its weight.")] = 1,
-    trust: Annotated[Path | None, Parameter(help="A file of certificates to trust, beside no others.")] = None,
+    trust: Annotated[Path | None, Parameter(help="A file of certificates to trust in place of the system's.")] = None,
 ) -> None:
     """Weigh boxes as a scale in the field does: keep each, send it when there is a signal, and forget it when it is
     acknowledged.
