@@ -24,6 +24,7 @@ LONG = (
     "test_backup_and_restore",
     "test_database_away",
     "test_proxy",
+    "test_simulate",
     "test_health",
 )
 """Files that take longest, longest first: begun early, so that at the end no process waits for another's last file."""

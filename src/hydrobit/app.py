@@ -28,7 +28,7 @@ from hydrobit.ledger import store as ledger
 from hydrobit.ledger.append import Appender, Appenders
 from hydrobit.objects import service as object_service
 from hydrobit.operation import Context, Letter, Operation, Reply
-from hydrobit.publish.openapi import document
+from hydrobit.publish import asyncapi, openapi
 from hydrobit.records.batch import RecordBatch
 from hydrobit.settings import Settings
 from hydrobit.storage import agreement, directory, stores
@@ -280,23 +280,9 @@ def _http_server(
         keys = await context.engine.look_up(identity_store.signing_keys) if settings.local_tokens else []
         return own_keys.key_set(keys)
 
-    @cache
-    def described() -> dict[str, Any]:
-        return document(catalog.OPERATIONS, version("hydrobit"))
-
     routes = Routes(
         endpoints(catalog.OPERATIONS, dispatcher, settings)
-        | pages(
-            settings,
-            metrics,
-            refuse,
-            is_ready,
-            shown_keys,
-            {
-                "/openapi.json": (lambda: encode(described()), b"application/json"),
-                "/openapi.yaml": (lambda: _as_yaml(described()), b"application/yaml"),
-            },
-        )
+        | pages(settings, metrics, refuse, is_ready, shown_keys, _documents(settings))
         | {("GET", f"{OBJECTS_PATH}/{{company}}/{{digest}}"): ObjectPage(fetch, refuse)}
     )
     server = build(
@@ -318,6 +304,25 @@ def _http_server(
     )
     metrics.connections = lambda: server.connection_count
     return server
+
+
+def _documents(settings: Settings) -> dict[str, tuple[Callable[[], bytes], bytes]]:
+    """The derived documents by their paths, made when somebody asks for them."""
+
+    @cache
+    def calls() -> dict[str, Any]:
+        return openapi.document(catalog.OPERATIONS, version("hydrobit"))
+
+    @cache
+    def messages() -> dict[str, Any]:
+        return asyncapi.document(catalog.OPERATIONS, settings, version("hydrobit"))
+
+    return {
+        "/openapi.json": (lambda: encode(calls()), b"application/json"),
+        "/openapi.yaml": (lambda: _as_yaml(calls()), b"application/yaml"),
+        "/asyncapi.json": (lambda: encode(messages()), b"application/json"),
+        "/asyncapi.yaml": (lambda: _as_yaml(messages()), b"application/yaml"),
+    }
 
 
 def _as_yaml(described: dict[str, Any]) -> bytes:

@@ -22,12 +22,15 @@ if TYPE_CHECKING:  # commands that keep no bytes need no client of a bucket
 __all__ = [
     "ADMINS",
     "ANYONE",
+    "API",
     "AUTH0_ID_QUERY",
+    "BY_MESSAGE",
     "COMPANY_ID_QUERY",
     "END_DAY_QUERY",
     "HOST",
     "LIMIT_QUERY",
     "PAGING",
+    "READS",
     "START_DAY_QUERY",
     "WRITERS",
     "Call",
@@ -227,6 +230,14 @@ END_DAY_QUERY = Parameter(
 COMPANY_ID_QUERY = Parameter("companyId", "query", False, "comp_12345", "If sent, it has to be the caller's company.")
 
 
+API = "/api/"
+"""What the paths of all rows that messages can reach begin with."""
+BY_MESSAGE = ("POST", "PATCH", "GET", "HEAD")
+"""Where a topic stands for several methods, a message that names none means the first of these that is there."""
+READS = ("GET", "HEAD")
+"""Methods that have parameters and no body; a message to one brings the parameters as an object."""
+
+
 @dataclass(frozen=True, slots=True)
 class Http:
     """Where the row stands under HTTP. `statuses` maps each success to its description."""
@@ -283,6 +294,11 @@ class Operation:
     together: Callable[[Context, Sequence[Call]], Awaitable[Sequence[Reply | Exception]]] | None = None
     """Handles several calls of one caller in one transaction, for a road by which many come at once: an outcome each,
     in order. Such a row has neither path parameters nor a query."""
+
+    @property
+    def topic(self) -> str | None:
+        """The topic by which messages reach this row: its path without `/api/`. None: none does."""
+        return self.http.path.removeprefix(API) if self.http.path.startswith(API) else None
 
     def admits(self, caller: Caller) -> bool:
         """Whether the caller's role, or the scope of its key or token, may call this row."""

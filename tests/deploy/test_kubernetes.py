@@ -106,7 +106,8 @@ def leads_in(path: str) -> bool:
 
 
 def test_the_ingress_leads_to_every_operation_and_to_no_page_of_the_operator() -> None:
-    pages = ["/.well-known/jwks.json", "/openapi.json", "/openapi.yaml", f"{OBJECTS_PATH}/1/0"]
+    documents = [f"/{name}.{form}" for name in ("openapi", "asyncapi") for form in ("json", "yaml")]
+    pages = ["/.well-known/jwks.json", *documents, f"{OBJECTS_PATH}/1/0"]
     for path in [*(operation.http.path for operation in OPERATIONS), *pages]:
         assert leads_in(path), path
     assert not any(leads_in(path) for path in FOR_THE_OPERATOR_ALONE)

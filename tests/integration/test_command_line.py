@@ -136,10 +136,10 @@ def test_a_command_on_a_directory_without_a_store_is_refused_and_makes_none(tmp_
 
 def test_operations_names_every_row_with_the_line_of_its_handler() -> None:
     lines = [line.split() for line in printed("operations").splitlines()]
-    rows = [(operation.name, operation.http.method, operation.http.path) for operation in catalog.OPERATIONS]
-    assert [tuple(words[:3]) for words in lines] == rows
+    rows = [(row.name, row.http.method, row.http.path, row.topic or "-") for row in catalog.OPERATIONS]
+    assert [tuple(words[:4]) for words in lines] == rows
     for words, operation in zip(lines, catalog.OPERATIONS, strict=True):
-        file, _, line = words[3].partition(":")
+        file, _, line = words[4].partition(":")
         assert f"def {operation.handler.__name__}(" in (SOURCE / file).read_text().splitlines()[int(line) - 1]
 
 

@@ -18,7 +18,7 @@ COMMANDS = {
     "projects": ("project", "sector"),
     "run": ("demo", "serve", "serve-process"),
     "sessions": ("session",),
-    "store": ("backup", "held", "migrate", "openapi", "operations", "verify"),
+    "store": ("asyncapi", "backup", "held", "migrate", "openapi", "operations", "verify"),
     "tokens": ("signing-key", "token"),
     "workers": ("template", "worker"),
 }

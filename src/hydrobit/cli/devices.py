@@ -1,6 +1,8 @@
-"""Commands for devices in the field: their register, their tokens, and messages that were refused to them."""
+"""Commands for devices in the field: their register, their tokens, refused messages, and one device simulated."""
 
+import signal
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import cyclopts
@@ -26,7 +28,11 @@ from hydrobit.cli.common import (
 )
 from hydrobit.devices import letters as rules
 from hydrobit.devices import reading, service, store
+from hydrobit.errors import SettingError
+from hydrobit.kit.clock import SystemClock
 from hydrobit.kit.instants import write_instant
+
+DAY_S = 86_400
 
 device = cyclopts.App(name="device", help="Devices in the field.")
 letters = cyclopts.App(name="letters", help="Messages of devices that were refused; a replay is the API's to do.")
@@ -94,6 +100,68 @@ def device_token(
             acts_for, checked_id(company), found.as_caller, now(), lifetime_s, chosen.issuer, chosen.iot_audience
         )
     )
+
+
+@device.command(name="simulate")
+def simulate_device(
+    url: Annotated[str, Parameter(help="Where the server speaks MQTT: ws, wss, mqtt or mqtts.")],
+    *,
+    token: Annotated[
+        str, Parameter(env_var="DEVICE_TOKEN", help="A token that acts for a user, as `hydrobit device token` prints.")
+    ],
+    session: Annotated[str, Parameter(help="The open session that is counted into; the token's user owns it.")],
+    worker: Annotated[
+        list[str],
+        Parameter(
+            help="Who brings boxes: `JS0315`, or `JS0315:John Smith`; repeatable.", negative=(), consume_multiple=False
+        ),
+    ],
+    buffer: Annotated[Path, Parameter(help="The file that keeps what is not acknowledged.")] = Path("scale.db"),
+    boxes: Annotated[int | None, Parameter(help="Stop after so many in all, earlier starts included.")] = None,
+    pace: Annotated[float, Parameter(help="Boxes a second.")] = 1.0,
+    offline_every: Annotated[str | None, Parameter(help="Lose the signal each time after so long: 30s, 5m.")] = None,
+    offline_for: Annotated[str, Parameter(help="How long it is gone.")] = "10s",
+    seed: Annotated[int, Parameter(help="Who brings which box, and its weight.")] = 1,
+    trust: Annotated[Path | None, Parameter(help="A file of certificates to trust in place of the system's.")] = None,
+) -> None:
+    """Weigh boxes as a scale in the field does: keep each, send it when there is a signal, and forget it when it is
+    acknowledged.
+
+    Ctrl-C ends it; the next start with the same buffer goes on.
+    """
+    from hydrobit.identity.compact import read_compact
+    from hydrobit.simulate.buffer import Buffer
+    from hydrobit.simulate.line import Address, Line
+    from hydrobit.simulate.scale import Plan, Scale
+    from hydrobit.simulate.telling import Teller
+
+    address, claims = Address.read(url), read_compact(token).claims
+    if "sub" not in claims:
+        raise SettingError("the token acts for nobody and may not count; ask for one with --user")
+    if pace <= 0:
+        raise SettingError(f"--pace is {pace}; it must be greater than 0")
+    plan = Plan(
+        user_id=claims["sub"],
+        session_id=session,
+        workers=tuple((one.partition(":")[0], one.partition(":")[2] or one) for one in worker),
+        device_id=claims.get("deviceId"),
+        seed=seed,
+        boxes_per_s=pace,
+        boxes_max=boxes,
+        offline_every_s=None if offline_every is None else seconds(offline_every, "--offline-every", DAY_S),
+        offline_for_s=seconds(offline_for, "--offline-for", DAY_S),
+    )
+    client_id = f"scale-{plan.device_id or plan.user_id}"
+    kept = Buffer(buffer)
+    with Teller() as teller:
+        scale = Scale(plan, kept, lambda: Line(address, token, client_id, trust), SystemClock(), teller)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: scale.stop())
+        tally = scale.run()
+    kept.close()
+    print(tally)
+    if tally.waiting:
+        print(f"{tally.waiting} wait in {buffer}; the next start sends them")
 
 
 @letters.command(name="list")

@@ -31,14 +31,14 @@ app.command(held)
 
 @app.command
 def operations() -> None:
-    """List every operation: name, method, path, and where its handler stands."""
+    """List every operation: name, method, path, topic over MQTT, and where its handler stands."""
     from hydrobit import catalog
 
     rows = []
     for operation in catalog.OPERATIONS:
         file, line = Path(inspect.getfile(operation.handler)), inspect.getsourcelines(operation.handler)[1]
         place = f"{file.parent.name}/{file.name}:{line}"
-        rows.append((operation.name, operation.http.method, operation.http.path, place))
+        rows.append((operation.name, operation.http.method, operation.http.path, operation.topic or "-", place))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -53,6 +53,18 @@ def openapi() -> None:
     from hydrobit.publish.openapi import document, text
 
     print(text(document(catalog.OPERATIONS, version("hydrobit"))), end="")
+
+
+@app.command
+def asyncapi() -> None:
+    """Print the AsyncAPI document of messages over MQTT, derived from the same table."""
+    from importlib.metadata import version
+
+    from hydrobit import catalog
+    from hydrobit.publish.asyncapi import document
+    from hydrobit.publish.openapi import text
+
+    print(text(document(catalog.OPERATIONS, settings(), version("hydrobit"))), end="")
 
 
 @app.command

@@ -7,18 +7,20 @@ from pathlib import Path
 
 from hydrobit.errors import CATALOGUE
 from hydrobit.operation import Operation
-from hydrobit.publish import openapi
+from hydrobit.publish import asyncapi, openapi
 from hydrobit.publish.refusals import codes
+from hydrobit.settings import Settings
 
 _DERIVED = "<!-- Derived from the code by scripts/derive_reference.py; a test holds it to what the code says. -->\n"
 _FIELD = re.compile(r"    (?P<name>\w+): [^=]+ = (?P<default>.+?)(?:  # (?P<comment>.+))?")
 _GROUP = re.compile(r"    # (?P<title>.+)")
 
 
-def pages(operations: Sequence[Operation], settings: type, version: str) -> dict[str, str]:
-    """Every derived page by its file name. `settings` is the dataclass of the settings."""
+def pages(operations: Sequence[Operation], settings: type[Settings], version: str) -> dict[str, str]:
+    """Every derived page by its file name."""
     return {
         "openapi.json": openapi.text(openapi.document(operations, version)),
+        "asyncapi.json": openapi.text(asyncapi.document(operations, settings(), version)),
         "operations.md": _operations(operations),
         "errors.md": _errors(operations),
         "settings.md": _settings(settings),
@@ -36,6 +38,8 @@ def _line(row: Operation) -> tuple[str, ...]:
 
 def _operation(row: Operation) -> Iterable[str]:
     yield f"## {row.name}\n\n`{row.http.method} {row.http.path}`\n\n{row.summary}. {row.description}\n"
+    if row.branch:
+        yield f"Over MQTT also below the device's branch: `{row.branch}`.\n"
     scope = f" Scope of a company key: `{row.scope}`." if row.scope is not None else ""
     yield f"Roles: {', '.join(sorted(row.roles))}.{scope} Sent again: {row.repeat}\n"
     if row.parameters:
@@ -86,7 +90,7 @@ def _errors(operations: Sequence[Operation]) -> str:
     )
 
 
-def _settings(settings: type) -> str:
+def _settings(settings: type[Settings]) -> str:
     """Names, defaults and remarks as they stand in the source: comments above a group and beside a field."""
     sections: list[tuple[str, list[tuple[str, ...]]]] = [("", [])]
     for line in inspect.getsource(settings).splitlines():

@@ -35,19 +35,20 @@ def components(requests: Iterable[type[Struct]], answers: Iterable[type[Struct]]
 
 def reference(shape: type[Struct]) -> Schema:
     """Where the document keeps the shape's schema."""
-    return {"$ref": _PREFIX + _name(shape)}
+    return {"$ref": _PREFIX + title_of(shape)}
 
 
-def _name(shape: type[Struct]) -> str:
-    name: str = getattr(shape, "schema", {}).get("title", shape.__name__)
-    return name
+def title_of(shape: type[Struct]) -> str:
+    """The published name of a shape."""
+    title: str = getattr(shape, "schema", {}).get("title", shape.__name__)
+    return title
 
 
 def _derive(shapes: Iterable[type[Struct]], in_request: bool) -> dict[str, Schema]:
     reached: dict[str, type[Struct]] = {}
     for shape in shapes:
         _reach(inspect.type_info(shape), reached)
-    names = {name: _name(shape) for name, shape in reached.items()}
+    names = {name: title_of(shape) for name, shape in reached.items()}
     _, derived = msgspec.json.schema_components(reached.values(), ref_template=_PREFIX + "{name}")
     written = {}
     for name, shape in reached.items():

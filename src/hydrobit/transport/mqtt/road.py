@@ -11,9 +11,9 @@ from enum import StrEnum
 import msgspec
 
 from hydrobit.errors import CATALOGUE, Code, Refused
-from hydrobit.operation import Caller, Device, Operation, Reply, Source
+from hydrobit.operation import READS, Caller, Device, Operation, Reply, Source
 from hydrobit.transport.dispatch import Dispatcher
-from hydrobit.transport.mqtt.topics import READS, Branch, Target, Topics
+from hydrobit.transport.mqtt.topics import Branch, Target, Topics
 from hydrobit.wire import envelope
 from hydrobit.wire.envelope import Error, encode
 

@@ -7,12 +7,10 @@ from typing import NamedTuple
 from starlette.routing import compile_path
 
 from hydrobit.errors import Code, Refused
-from hydrobit.operation import Operation
+from hydrobit.operation import BY_MESSAGE, Operation
 
-PREFIX = "/api/"
 BRANCH = "connect"
 REPLIES = "replies"
-WRITES, READS = ("POST", "PATCH"), ("GET", "HEAD")
 
 
 class Target(NamedTuple):
@@ -43,9 +41,9 @@ class Topics:
         self._branch: dict[str, Operation] = {row.branch: row for row in operations if row.branch}
         templates: dict[str, dict[str, Operation]] = {}
         for row in operations:
-            if row.http.path.startswith(PREFIX):
-                rows = templates if "{" in row.http.path else self._fixed
-                rows.setdefault(row.http.path.removeprefix(PREFIX), {})[row.http.method] = row
+            if row.topic is not None:
+                rows = templates if "{" in row.topic else self._fixed
+                rows.setdefault(row.topic, {})[row.http.method] = row
         self._templates = [(compile_path(topic)[0], methods) for topic, methods in templates.items()]
 
     def find(self, topic: str, branch: Branch | None, method: str | None = None) -> Target:
@@ -83,7 +81,7 @@ class Topics:
 
 def _of(methods: Mapping[str, Operation], method: str | None) -> Operation:
     if method is None:
-        return next(methods[name] for name in (*WRITES, *READS) if name in methods)
+        return next(methods[name] for name in BY_MESSAGE if name in methods)
     if method not in methods:
         raise Refused(Code.method_not_allowed, f"{method[:20]} is not one of: {', '.join(sorted(methods))}.")
     return methods[method]
