@@ -97,6 +97,7 @@ def test_the_commands_count_send_readings_and_see_to_a_letter(place: Place, prin
     assert '"temperature":21.5' in printed
     assert "weighed 30, acknowledged 30, refused 0, waiting 0" in printed
     assert '{"sessionId": "none of ours"}' in printed
+    assert '"settled":true' in printed, "the letter that was handed in anew"
     events = counted(place)
     assert events.count("scale-1-box-1") == 1
     assert sum((event or "").startswith("box-") for event in events) == 30
