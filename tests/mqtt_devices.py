@@ -40,13 +40,22 @@ class Heard:
 class BrokerDevice:
     """A client of the broker. `token` is what its messages carry; None for none."""
 
-    def __init__(self, port: int, device_id: str, token: str | None, version: MQTTProtocolVersion) -> None:
+    def __init__(
+        self,
+        port: int,
+        device_id: str,
+        token: str | None,
+        version: MQTTProtocolVersion,
+        user: tuple[str, str] | None = None,
+    ) -> None:
         self.device_id, self.token, self._version = device_id, token, version
         self._heard: Queue[Heard] = Queue()
         self._acknowledged: Queue[int] = Queue()
         ready = Event()
         self._client = paho.Client(CallbackAPIVersion.VERSION2, device_id, protocol=version)
         self._client.max_inflight_messages_set(200)
+        if user is not None:
+            self._client.username_pw_set(*user)
         self._client.on_connect = lambda client, *_: client.subscribe(f"replies/{device_id}/#", 1)
         self._client.on_subscribe = lambda *_: ready.set()
         self._client.on_publish = lambda _client, _data, number, *_: self._acknowledged.put(number)
@@ -54,6 +63,10 @@ class BrokerDevice:
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         assert ready.wait(WAIT_S_MAX), "the broker did not let the device in"
+
+    def subscribe(self, wanted: str) -> None:
+        """Asks for more than its replies; what the broker then delivers is heard as well."""
+        self._client.subscribe(wanted, 1)
 
     def publish(
         self,
@@ -87,13 +100,14 @@ class BrokerDevice:
         """The next reply."""
         return self._heard.get(timeout=WAIT_S_MAX)
 
-    def has_heard_nothing(self) -> bool:
-        """Whether no reply has come that was not asked for."""
-        try:
-            self._heard.get_nowait()
-        except Empty:
-            return True
-        return False
+    def heard_besides(self) -> list[Heard]:
+        """What else has come by now."""
+        found = []
+        while True:
+            try:
+                found.append(self._heard.get_nowait())
+            except Empty:
+                return found
 
     def end(self) -> None:
         self._client.disconnect()
@@ -109,9 +123,14 @@ class BrokerDevice:
 
 @contextmanager
 def at_broker(
-    port: int, device_id: str, token: str | None, version: MQTTProtocolVersion = V5
+    port: int,
+    device_id: str,
+    token: str | None,
+    version: MQTTProtocolVersion = V5,
+    user: tuple[str, str] | None = None,
 ) -> Iterator[BrokerDevice]:
-    device = BrokerDevice(port, device_id, token, version)
+    """`user` is the name and password by which the broker knows it, where it asks."""
+    device = BrokerDevice(port, device_id, token, version, user)
     try:
         yield device
     finally:

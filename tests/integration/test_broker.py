@@ -131,7 +131,7 @@ def test_nothing_is_sent_to_the_replies_of_others(admin: Caller, scale: BrokerDe
         told = scale.heard()
         assert (told.topic, told.body["id"]) == ("replies/scale-2", "evt_1")
         assert told.facts["reason"] == f"No answer is sent to {elsewhere}: it must stand under replies/scale-2."
-    assert old_scale.has_heard_nothing()
+    assert old_scale.heard_besides() == []
 
 
 def test_what_is_refused_is_kept_without_its_token_and_told(
@@ -245,7 +245,7 @@ def test_a_message_that_the_store_did_not_take_is_not_acknowledged_and_all_arriv
             for number in range(5):
                 device.publish(event(session_id, f"waits_{number}"))
             until(lambda: metrics(watcher)[passing] >= 2, "it is tried again")
-            assert device.has_heard_nothing()
+            assert device.heard_besides() == []
         assert [device.heard().body["status"] for _ in range(5)] == [201] * 5
         with engines.locked(data), closing(watching(node)) as watcher:
             before = metrics(watcher)[passing]
@@ -356,6 +356,58 @@ def test_two_nodes_share_what_comes_and_nothing_of_one_that_is_killed_is_lost_or
 def has_messages_in_hand(node: RunningServer) -> None:
     with closing(watching(node)) as watcher:
         until(lambda: metrics(watcher)["hydrobit_queue_rows"] > 0, "rows that wait for their commit")
+
+
+def test_a_device_that_waits_keeps_its_order_and_holds_up_no_other(tmp_path: Path) -> None:
+    """Where a refused message has no room among the dead letters, nothing of its device goes on before it does."""
+    limits = {"HYDROBIT_DEAD_LETTERS_MAX": "1", "HYDROBIT_MQTT_RECEIVE_MAX": "4"}
+    data = tmp_path / "data"
+    with ExitStack() as held:
+        broker = held.enter_context(mosquitto(tmp_path))
+        node = held.enter_context(running(data, environment=at(broker) | limits))
+        attached(node)
+        with Caller(node) as admin:
+            session_id = admin.opened()
+            waiting, going = (
+                held.enter_context(at_broker(broker.port, name, registered(admin, name))) for name in ("one", "two")
+            )
+        for name in ("unknown_1", "unknown_2"):
+            waiting.publish(event("session_unknown", name))
+        waiting.publish(event(session_id, "evt_behind"))
+        assert waiting.heard().body["deadLetter"] == "letter_1"
+        for number in range(EVENTS):  # far more than may be in hand at once
+            going.publish(event(session_id, f"evt_{number}"))
+        assert [going.heard().body["status"] for _ in range(EVENTS)] == [201] * EVENTS
+        assert waiting.heard_besides() == []
+        engines.write(data, "delete from dead_letter")
+        assert [waiting.heard().body["id"] for _ in range(2)] == ["unknown_2", "evt_behind"]
+        assert counted(node, session_id)["evt_behind"] == 1
+
+
+def test_of_two_processes_with_one_name_at_the_broker_the_log_says_so(
+    server: RunningServer, broker: Mosquitto, tmp_path: Path
+) -> None:
+    with running(tmp_path / "data", environment=at(broker)):
+        until(lambda: "another process has the same name at the broker" in log_of(server), "the log tells it")
+    attached(server)
+
+
+@alone_on(POSTGRES, "a file has one server")
+def test_each_process_of_a_node_takes_its_share_under_a_name_of_its_own(tmp_path: Path) -> None:
+    data, environment = tmp_path / "data", {"HYDROBIT_BROKER_CLIENT_ID": "node"}
+    with (
+        mosquitto(tmp_path) as broker,
+        running(data, "--workers", "2", "--broker", broker.url, environment=environment) as node,
+    ):
+        attached(node, 2)
+        with Caller(node) as admin:
+            session_id = admin.opened()
+            token = registered(admin, "scale-1")
+        with at_broker(broker.port, "scale-1", token) as device:
+            for number in range(10):
+                device.publish(event(session_id, f"evt_{number}"))
+            assert [device.heard().body["status"] for _ in range(10)] == [201] * 10
+        assert {f"hydrobit-node-{place}" in log_of(node) for place in range(2)} == {True}
 
 
 def test_the_log_holds_no_password(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One event by HTTP, in a bulk call, over MQTT and through a broker, all at once: one record, and all are told of it."""
+"""One event by HTTP, in a bulk call, over MQTT and through a broker, at once: one record, of which all are told."""
 
 import json
 import threading

@@ -132,7 +132,7 @@ def test_an_unknown_log_level_is_refused(level: str) -> None:
     ],
 )
 def test_a_broker_that_cannot_be_reached_so_is_refused_without_its_password(url: str) -> None:
-    with pytest.raises(SettingError, match="^HYDROBIT_BROKER_URL must be mqtt://host:port") as refused:
+    with pytest.raises(SettingError, match=r"^HYDROBIT_BROKER_URL must be mqtt://host:port") as refused:
         load({"HYDROBIT_BROKER_URL": url})
     assert "s3" not in str(refused.value)
 
@@ -144,10 +144,10 @@ def test_a_broker_may_be_named_with_and_without_user_and_port(url: str) -> None:
 
 @pytest.mark.parametrize("topics", ["", "a/#/b", "a+", "$share/x/control/#", "control/#,$SYS/#"])
 def test_topics_that_are_no_filters_are_refused(topics: str) -> None:
-    with pytest.raises(SettingError, match="^HYDROBIT_BROKER_TOPICS must name topic filters"):
+    with pytest.raises(SettingError, match=r"^HYDROBIT_BROKER_TOPICS must name topic filters"):
         load({"HYDROBIT_BROKER_TOPICS": topics})
 
 
 def test_a_session_at_the_broker_is_kept_or_clean() -> None:
-    with pytest.raises(SettingError, match="^HYDROBIT_BROKER_SESSION is 'gone'; it must be kept or clean"):
+    with pytest.raises(SettingError, match=r"^HYDROBIT_BROKER_SESSION is 'gone'; it must be kept or clean"):
         load({"HYDROBIT_BROKER_SESSION": "gone"})

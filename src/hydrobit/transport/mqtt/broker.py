@@ -103,21 +103,20 @@ class Broker:
         self._stopping.set()
         if self._attaching is not None:
             self._attaching.cancel()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks.values()), timeout=self._settings.stop_s_max)
-        await self._until(lambda: not (self._replies and self._is_connected))
-        self._link.close()
-        await self._until(lambda: not self._is_connected)
-
-    async def _until(self, happened: Callable[[], bool]) -> None:
-        """Waits for it, no longer than a stop may take."""
         try:
             async with asyncio.timeout(self._settings.stop_s_max):
-                while not happened():
-                    self._changed.clear()
-                    await self._changed.wait()
+                await self._until(lambda: not self._tasks)
+                await self._until(lambda: not (self._replies and self._is_connected))
+                self._link.close()
+                await self._until(lambda: not self._is_connected)
         except TimeoutError:
             log.warning("the broker did not answer in time", place=self._link.place)
+            self._link.close()
+
+    async def _until(self, happened: Callable[[], bool]) -> None:
+        while not happened():
+            self._changed.clear()
+            await self._changed.wait()
 
     # What the link tells.
 
@@ -173,9 +172,8 @@ class Broker:
     async def _attach(self, event: Connected) -> None:
         """Subscribes, again and again until the broker grants it."""
         if not event.is_present:  # what is left of before comes from nobody again, so that it stays, and has a bound
-            while self._count_before(event.connection) > self._settings.mqtt_receive_max // 2:
-                self._changed.clear()
-                await self._changed.wait()
+            most = self._settings.mqtt_receive_max // 2
+            await self._until(lambda: self._count_before(event.connection) <= most)
         if self._is_shared is None:
             self._is_shared = await self._prove_shared()
         pause = PAUSE_S_MIN
