@@ -25,6 +25,7 @@ LONG = (
     "test_database_away",
     "test_proxy",
     "test_health",
+    "test_broker",
 )
 """Files that take longest, longest first: begun early, so that at the end no process waits for another's last file."""
 MEASURED = "measured"

@@ -38,11 +38,14 @@ SHARE = "$share/hydrobit/"
 PROBE = "hydrobit/probe/"
 PROBE_S_MAX = 3
 """How long a broker may take to deliver what proves its shared subscriptions."""
+PROBE_TURNS_MAX = 20
+"""So often it is waited for so long, where a kept session still delivers what it has held."""
 PAUSE_S_MIN, PAUSE_S_MAX = 0.2, 10.0
 """Before what failed is tried again; each pause is twice the one before."""
 DROPPED_LOG_S_MIN = 60
 """The log says at most so often that messages were dropped."""
-TAKEN_OVER = "taken over"
+SHORT_S, SHORT_MAX = 10.0, 3
+"""After so many connections in a row that lasted no longer, the log says what may be wrong."""
 _BRANCH_LEVELS = 4
 """So many levels a device's branch has."""
 
@@ -74,6 +77,7 @@ class Broker:
         self._road, self._identity, self._keeping, self._clock, self._metrics = road, identity, keeping, clock, metrics
         self._link = Link(settings, client_id, self._tell)
         self._is_connected, self.is_attached = False, False
+        self._connected_at, self._short = 0.0, 0
         self._is_shared: bool | None = None
         self._kept_from = 0
         """Messages of connections before this one come again, unless they are under way."""
@@ -101,6 +105,7 @@ class Broker:
     async def stop(self) -> None:
         """Takes nothing more, finishes and acknowledges what is under way, and leaves; the rest comes again."""
         self._stopping.set()
+        self._acknowledge()
         if self._attaching is not None:
             self._attaching.cancel()
         try:
@@ -139,7 +144,7 @@ class Broker:
         self._changed.set()
 
     def _connected(self, event: Connected) -> None:
-        self._is_connected = True
+        self._is_connected, self._connected_at = True, time.monotonic()
         if event.is_present:
             self._forget_what_comes_again(event.connection)
         if not self._stopping.is_set():
@@ -160,12 +165,18 @@ class Broker:
         for grant in self._grants.values():
             grant.cancel()
         self._grants.clear()
-        self._is_connected = self.is_attached = False
+        was_connected, self._is_connected, self.is_attached = self._is_connected, False, False
         if self._stopping.is_set():
             return
         log.warning("broker not connected", place=self._link.place, reason=event.reason)
-        if TAKEN_OVER in event.reason.lower():
-            log.error("another process has the same name at the broker; set HYDROBIT_BROKER_CLIENT_ID on each node")
+        if was_connected:
+            self._short = self._short + 1 if time.monotonic() - self._connected_at < SHORT_S else 0
+        if was_connected and self._short >= SHORT_MAX:
+            log.error(
+                "the broker ends each connection soon; perhaps another process has the same name there: set "
+                "HYDROBIT_BROKER_CLIENT_ID to another one on each node",
+                client_id=self._client_id,
+            )
 
     # Subscribing.
 
@@ -223,13 +234,12 @@ class Broker:
 
     async def _come(self, probe: asyncio.Event) -> None:
         """Waits for the probe, which a kept session delivers behind all that it has held."""
-        is_over = False
-        while not (probe.is_set() or is_over):
+        for _ in range(PROBE_TURNS_MAX):
             before = self._arrivals
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(probe.wait(), PROBE_S_MAX)
-            except TimeoutError:
-                is_over = self._arrivals == before and not self._held
+            if probe.is_set() or (self._arrivals == before and not self._held):
+                return
 
     # Messages.
 
@@ -271,10 +281,15 @@ class Broker:
         self._acknowledge()
 
     def _acknowledge(self) -> None:
-        """Acknowledges what is done, in the order of arrival (MQTT 5, 4.6)."""
+        """Acknowledges what is done, in the order of arrival (MQTT 5, 4.6). What waits for another try is passed by,
+        and so is at a stop whatever comes again.
+        """
         passed = []
-        while self._held and (self._held[0].is_done or self._held[0].lane in self._pausing):
-            held = self._held.popleft()
+        while self._held:
+            held = self._held[0]
+            if not (held.is_done or held.lane in self._pausing or self._stopping.is_set()):
+                break
+            self._held.popleft()
             if held.is_done:
                 self._link.acknowledge(held.arrived)
             else:

@@ -27,6 +27,8 @@ RECONNECT_S_MIN, RECONNECT_S_MAX = 1, 30
 """The pause before the connection is tried again; each is twice the one before."""
 HEAD_BYTES_MAX = 16_384
 """What a packet may have beside its payload, roughly: topic, correlation data, user properties."""
+REPLIES_MAX = 20
+"""So many are sent before the broker has taken the first: as many as Mosquitto takes; EMQX takes 32."""
 QOS_1 = 1
 FAILED = 0x80
 """From this reason code on, the broker has refused."""
@@ -96,6 +98,7 @@ class Link:
             self._client.username_pw_set(unquote(url.username), unquote(url.password or ""))
         if is_safe:
             self._client.tls_set(settings.broker_authorities or None)
+        self._client.max_inflight_messages_set(REPLIES_MAX)
         self._client.reconnect_delay_set(RECONNECT_S_MIN, RECONNECT_S_MAX)
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
