@@ -1,6 +1,7 @@
 """A server at a broker that is there already, a real Mosquitto: devices publish there, with a token in each message."""
 
 import json
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -9,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from hydrobit.demo import company as demo
-from hydrobit.storage.queries import POSTGRES
+from hydrobit.storage.queries import POSTGRES, SQLITE
 from tests import books, engines
 from tests.brokers import MOSQUITTO, Mosquitto, mosquitto
 from tests.callers import Caller, Json
-from tests.mqtt_devices import RECORDS, V5, V311, BrokerDevice, at_broker, old_token, registered
+from tests.mqtt_devices import RECORDS, V5, V311, WAIT_S_MAX, BrokerDevice, at_broker, old_token, registered
 from tests.servers import PRODUCTION, RunningServer, event, running
 from tests.sockets import Connection
 from tests.tools import Measured, alone_on, needs
@@ -26,7 +27,13 @@ IMPATIENT = {
     "HYDROBIT_DATABASE_UNIT_S_MAX": "1",
     "HYDROBIT_DATABASE_AWAY_S_MAX": "1",
 }
-DEVICES, EVENTS = 6, 100
+DEVICES, EVENTS, TURNS = 6, 100, 150
+CONNECT, ACCEPTED = 0x10, bytes([0x20, 3, 0, 0, 0])
+UNREADABLE = {
+    "a topic longer than its message": bytes([0x32, 4, 0, 200, 1, 1]),
+    "a property that there is none of": bytes([0x32, 7, 0, 1, 97, 0, 1, 1, 0x7E]),
+    "a property that is cut": bytes([0x32, 8, 0, 1, 97, 0, 1, 2, 0x26, 0]),
+}
 KEEPS_ALL = ("max_queued_messages 0",)
 
 
@@ -321,7 +328,7 @@ class Flock:
 
 
 @alone_on(POSTGRES, "a file has one server")
-def test_two_nodes_share_what_comes_and_nothing_of_one_that_is_killed_is_lost_or_doubled(
+def test_two_nodes_share_what_comes_and_nothing_of_those_that_are_killed_is_lost_or_doubled(
     tmp_path: Path, measured: Measured
 ) -> None:
     data, done = tmp_path / "data", 'hydrobit_mqtt_messages_total{fate="done"}'
@@ -342,13 +349,17 @@ def test_two_nodes_share_what_comes_and_nothing_of_one_that_is_killed_is_lost_or
         again = held.enter_context(running(data, environment=at(broker, "one")))
         flock.hear_of_all()
         came_again = seen(again, done)
+        flock.publish(range(EVENTS, TURNS))
+        nodes[1].kill()  # wherever it is: between a commit and its acknowledgement too
+        held.enter_context(running(data, environment=at(broker, "two")))
+        flock.hear_of_all()
         measured(
-            f"{DEVICES * EVENTS} records by {DEVICES} devices; the nodes answered {shares} of the first half;"
-            f" {came_again:.0f} came to the killed one again; {flock.replies} replies"
+            f"{DEVICES * TURNS} records by {DEVICES} devices; the nodes answered {shares} of the first part;"
+            f" {came_again:.0f} came to the first killed one again; {flock.replies} replies"
         )
         assert min(shares) > 0, "both nodes have their share"
         assert came_again > 0, "what the killed node had in hand comes to it again"
-        wanted = [f"scale-{device}-{turn}" for device in range(DEVICES) for turn in range(EVENTS)]
+        wanted = [f"scale-{device}-{turn}" for device in range(DEVICES) for turn in range(TURNS)]
         assert counted(again, flock.session_id) == dict.fromkeys(wanted, 1)
         books.verify(data)
 
@@ -394,7 +405,8 @@ def test_the_log_says_what_may_be_wrong_where_two_processes_have_one_name(
 
 @alone_on(POSTGRES, "a file has one server")
 def test_each_process_of_a_node_takes_its_share_under_a_name_of_its_own(tmp_path: Path) -> None:
-    data, environment = tmp_path / "data", {"HYDROBIT_BROKER_CLIENT_ID": "node"}
+    data = tmp_path / "data"
+    environment = {"HYDROBIT_BROKER_CLIENT_ID": "node", "HYDROBIT_BROKER_SESSION": "clean"}
     with (
         mosquitto(tmp_path) as broker,
         running(data, "--workers", "2", "--broker", broker.url, environment=environment) as node,
@@ -408,6 +420,23 @@ def test_each_process_of_a_node_takes_its_share_under_a_name_of_its_own(tmp_path
                 device.publish(event(session_id, f"evt_{number}"))
             assert [device.heard().body["status"] for _ in range(10)] == [201] * 10
         assert {f"hydrobit-node-{place}" in log_of(node) for place in range(2)} == {True}
+
+
+@alone_on(SQLITE, "the store has no part in it")
+@pytest.mark.parametrize("unreadable", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_broker_that_sends_what_cannot_be_read_is_connected_to_again(tmp_path: Path, unreadable: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as broken:
+        broken.settimeout(WAIT_S_MAX)
+        url = f"mqtt://127.0.0.1:{broken.getsockname()[1]}"
+        with running(tmp_path / "data", environment={"HYDROBIT_BROKER_URL": url}) as node:
+            for _ in range(2):
+                connection, _ = broken.accept()
+                with connection:
+                    assert connection.recv(1024)[0] == CONNECT
+                    connection.sendall(ACCEPTED + unreadable)
+                    while connection.recv(1024):
+                        pass
+            assert "Traceback" not in log_of(node)
 
 
 def test_the_log_holds_no_password(tmp_path: Path) -> None:

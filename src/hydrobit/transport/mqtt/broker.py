@@ -206,11 +206,10 @@ class Broker:
         return all(granted)
 
     async def _subscribe(self, wanted: str) -> bool:
-        number = self._link.subscribe(wanted)
-        if number is None:
-            return False
         grant: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._grants[number] = grant
+        number = self._link.subscribe(wanted)
+        if number is not None:  # else the connection is gone, and `Lost`, which ends this task, is on its way
+            self._grants[number] = grant
         return await grant
 
     async def _prove_shared(self) -> bool:

@@ -28,7 +28,7 @@ RECONNECT_S_MIN, RECONNECT_S_MAX = 1, 30
 HEAD_BYTES_MAX = 16_384
 """What a packet may have beside its payload, roughly: topic, correlation data, user properties."""
 REPLIES_MAX = 20
-"""So many are sent before the broker has taken the first: as many as Mosquitto takes; EMQX takes 32."""
+"""So many are sent before the broker has taken the first: as many as Mosquitto takes."""
 QOS_1 = 1
 FAILED = 0x80
 """From this reason code on, the broker has refused."""
