@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,15 +21,25 @@ STOP_S_MAX = 20
 ASK_AGAIN_S = 0.5
 
 
-def configuration(folder: Path, port: int, *, websocket_port: int | None = None, keeps: bool = False) -> Path:
-    """The file of a broker that lets anyone in. With `keeps`, what it holds for clients outlives it, in the folder."""
+def configuration(
+    folder: Path,
+    port: int,
+    *,
+    websocket_port: int | None = None,
+    keeps: bool = False,
+    more: Sequence[str] = (),
+    own: Sequence[str] = (),
+) -> Path:
+    """The file of a broker that lets anyone in. With `keeps`, what it holds for clients outlives it, in the folder.
+    `more` are further lines; `own` say instead who is let in and what is held.
+    """
+    held = [f"persistence {'true' if keeps else 'false'}", f"persistence_location {folder}/"]
     lines = [
         f"user {pwd.getpwuid(os.geteuid()).pw_name}",
-        "allow_anonymous true",
         "log_dest stderr",
         "connection_messages false",
-        f"persistence {'true' if keeps else 'false'}",
-        f"persistence_location {folder}/",
+        *(own or ["allow_anonymous true", *held]),
+        *more,
         f"listener {port} 127.0.0.1",
     ]
     if websocket_port is not None:
@@ -42,11 +52,21 @@ def configuration(folder: Path, port: int, *, websocket_port: int | None = None,
 class Mosquitto:
     """One broker, MQTT 3.1.1 and 5. `said` holds the lines of its log."""
 
-    def __init__(self, folder: Path, *, websockets: bool = False, keeps: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        websockets: bool = False,
+        keeps: bool = False,
+        more: Sequence[str] = (),
+        own: Sequence[str] = (),
+    ) -> None:
         self.port = free_port()
         self.websocket_port = free_port() if websockets else None
         self.said: list[str] = []
-        self._file = configuration(folder, self.port, websocket_port=self.websocket_port, keeps=keeps)
+        self._file = configuration(
+            folder, self.port, websocket_port=self.websocket_port, keeps=keeps, more=more, own=own
+        )
         self.go_on()
 
     @property
@@ -99,9 +119,16 @@ class Mosquitto:
 
 
 @contextmanager
-def mosquitto(folder: Path, *, websockets: bool = False, keeps: bool = False) -> Iterator[Mosquitto]:
+def mosquitto(
+    folder: Path,
+    *,
+    websockets: bool = False,
+    keeps: bool = False,
+    more: Sequence[str] = (),
+    own: Sequence[str] = (),
+) -> Iterator[Mosquitto]:
     """A broker that is gone at the end of the block."""
-    broker = Mosquitto(folder, websockets=websockets, keeps=keeps)
+    broker = Mosquitto(folder, websockets=websockets, keeps=keeps, more=more, own=own)
     try:
         yield broker
     finally:

@@ -26,6 +26,7 @@ LONG = (
     "test_proxy",
     "test_simulate",
     "test_health",
+    "test_broker",
 )
 """Files that take longest, longest first: begun early, so that at the end no process waits for another's last file."""
 MEASURED = "measured"

@@ -153,6 +153,9 @@ async def serve(
         clients.start()
         stack.push_async_callback(clients.stop)
 
+        if settings.broker_url:
+            await _attach(settings, road, identity, keeping, clock, metrics, place, stack)
+
         server = _http_server(context, dispatcher, clients, metrics, started, stopping)
         await _listen_for_mqtt(settings, clients, server, stack, shares_port=place is not None)
         settle_memory()
@@ -179,6 +182,27 @@ async def _listen_for_mqtt(
     listener = await tcp.listen(settings, make, shares_port=shares_port)
     stack.callback(listener.close)
     log.info("mqtt listens", port=listener.sockets[0].getsockname()[1])
+
+
+async def _attach(
+    settings: Settings,
+    road: Road,
+    identity: Identity,
+    keeping: Keeping,
+    clock: Clock,
+    metrics: Metrics,
+    place: Place | None,
+    stack: AsyncExitStack,
+) -> None:
+    """Takes messages from the broker, under a name that is this process's own after each start."""
+    from hydrobit.transport.mqtt.broker import Broker  # paho is for those with a broker alone
+
+    name = settings.broker_client_id or socket.gethostname()
+    client_id = f"hydrobit-{name}" if place is None else f"hydrobit-{name}-{place.number}"
+    broker = Broker(settings, client_id, road, identity, keeping, clock, metrics)
+    metrics.broker_connections = lambda: int(broker.is_attached)
+    broker.start()
+    stack.push_async_callback(broker.stop)
 
 
 def _key_uses(keys: KeyCheck) -> Job:

@@ -106,6 +106,14 @@ class Settings:
     mqtt_seen_interval_s: int = 20  # The pause between two words of a node about the sessions that it holds.
     dead_letters_max: int = 1_000  # The most refused messages that are kept of one company.
 
+    # Devices, through a broker that is there already.
+    broker_url: str = ""  # mqtt://user:password@host:port of it, or mqtts://; empty: none.
+    broker_authorities: str = ""  # The file of who may sign its certificate (PEM); empty: whom the system trusts.
+    broker_topics: tuple[str, ...] = ("control/#", "connect/+/+/+/#")  # The topic filters that are subscribed to.
+    broker_session: str = "kept"  # What the broker holds for a process that died: kept, or clean where it gives it on.
+    broker_session_s: int = 604_800  # How long it does so, if kept.
+    broker_client_id: str = ""  # The name of this node at the broker, the same after each start; empty: the host's.
+
     # What is shown to whom.
     cors_origins: tuple[str, ...] = ("*",)  # Web pages that may call; `*` is every one.
     metrics_public: bool = False  # Whether /metrics answers other machines.
@@ -177,6 +185,7 @@ def _check(settings: Settings) -> None:
     if settings.database_url and not settings.database_url.startswith(("postgresql://", "postgres://")):
         raise SettingError(f"{PREFIX}DATABASE_URL must begin with postgresql://; leave it empty for SQLite")
     _check_objects(settings)
+    _check_broker(settings)
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise SettingError(f"{PREFIX}LOG_LEVEL is {settings.log_level!r}; it must be debug, info, warning or error")
     given = [bool(settings.oidc_issuer), bool(settings.oidc_audience), bool(settings.oidc_jwks_url)]
@@ -202,6 +211,42 @@ def _check_objects(settings: Settings) -> None:
             f"{PREFIX}OBJECTS_URL must be s3://bucket or s3://bucket/prefix, and nothing else; credentials and "
             "endpoint are set by AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL"
         )
+
+
+def _check_broker(settings: Settings) -> None:
+    """No error quotes the URL: a password may stand in it."""
+    if settings.broker_url and not _names_a_broker(settings.broker_url):
+        raise SettingError(
+            f"{PREFIX}BROKER_URL must be mqtt://host:port or mqtts://user:password@host:port, and nothing behind it; "
+            "in user and password write / as %2F, @ as %40, : as %3A"
+        )
+    if settings.broker_session not in ("kept", "clean"):
+        raise SettingError(f"{PREFIX}BROKER_SESSION is {settings.broker_session!r}; it must be kept or clean")
+    if not settings.broker_topics or not all(map(_is_topic_filter, settings.broker_topics)):
+        raise SettingError(
+            f"{PREFIX}BROKER_TOPICS must name topic filters such as control/#, without $ at their begin: they are "
+            "subscribed to as shared ones where the broker can"
+        )
+
+
+def _names_a_broker(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("mqtt", "mqtts")
+        and bool(parts.hostname)
+        and is_port
+        and not (parts.path or parts.query or parts.fragment)
+    )
+
+
+def _is_topic_filter(text: str) -> bool:
+    levels = text.split("/")
+    holds = all(level in ("+", "#") or not set("+#") & set(level) for level in levels)
+    return holds and "#" not in levels[:-1] and not text.startswith("$")
 
 
 def _names_a_bucket(url: str) -> bool:

@@ -116,3 +116,38 @@ def test_a_server_that_would_believe_no_token_is_refused() -> None:
 def test_an_unknown_log_level_is_refused(level: str) -> None:
     with pytest.raises(SettingError, match=r"LOG_LEVEL is .*must be debug, info, warning or error"):
         load({"HYDROBIT_LOG_LEVEL": level})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "broker:1883",
+        "http://broker",
+        "mqtt://",
+        "mqtt://node:s3cret@broker/path",
+        "mqtt://node:s3/cret@broker",
+        "mqtt://node:s3cret@broker:port",
+        "mqtts://broker?x=1",
+        "mqtt://node:s3cret@[broker",
+    ],
+)
+def test_a_broker_that_cannot_be_reached_so_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(SettingError, match=r"^HYDROBIT_BROKER_URL must be mqtt://host:port") as refused:
+        load({"HYDROBIT_BROKER_URL": url})
+    assert "s3" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["mqtt://broker", "mqtts://node:p%40ss@broker:8883", "mqtt://[::1]:1883"])
+def test_a_broker_may_be_named_with_and_without_user_and_port(url: str) -> None:
+    assert load({}, broker_url=url).broker_url == url
+
+
+@pytest.mark.parametrize("topics", ["", "a/#/b", "a+", "$share/x/control/#", "control/#,$SYS/#"])
+def test_topics_that_are_no_filters_are_refused(topics: str) -> None:
+    with pytest.raises(SettingError, match=r"^HYDROBIT_BROKER_TOPICS must name topic filters"):
+        load({"HYDROBIT_BROKER_TOPICS": topics})
+
+
+def test_a_session_at_the_broker_is_kept_or_clean() -> None:
+    with pytest.raises(SettingError, match=r"^HYDROBIT_BROKER_SESSION is 'gone'; it must be kept or clean"):
+        load({"HYDROBIT_BROKER_SESSION": "gone"})

@@ -34,13 +34,20 @@ def serve(
     workers: Annotated[
         int | None, Parameter(help="Server processes on the port, over PostgreSQL (HYDROBIT_WORKERS).")
     ] = None,
+    broker: Annotated[
+        str | None,
+        Parameter(
+            help="The MQTT broker to take messages from: mqtt://host:port or mqtts://host:port. A list of processes "
+            "shows it, so that a password is better set in HYDROBIT_BROKER_URL."
+        ),
+    ] = None,
 ) -> None:
     """Run the server until it is told to stop."""
     import uvloop
 
     from hydrobit import app as house
 
-    chosen = settings(host=host, port=port, data=data, workers=workers)
+    chosen = settings(host=host, port=port, data=data, workers=workers, broker_url=broker)
     if chosen.workers > 1:
         sys.exit(serve_by_several(chosen, demo))
     require_free_port(chosen)
@@ -61,6 +68,7 @@ def serve_by_several(chosen: Settings, demo: bool) -> int:
         )
     require_free_port(chosen)
     log_json(chosen)
+    os.environ["HYDROBIT_BROKER_URL"] = chosen.broker_url  # a flag of theirs would show its password
     listening = processes.listen(chosen, chosen.workers)
     with tempfile.TemporaryDirectory(prefix="hydrobit-") as numbers:
         if demo:

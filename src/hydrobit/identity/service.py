@@ -10,7 +10,7 @@ from hydrobit.identity import store
 from hydrobit.identity.reading import DEVICE_PREFIX
 from hydrobit.identity.store import DeviceFacts
 from hydrobit.ledger import store as ledger
-from hydrobit.operation import Caller, Role, Scope
+from hydrobit.operation import Caller, Device, Role, Scope
 from hydrobit.storage.engine import Engine, Transaction
 
 if TYPE_CHECKING:  # commands that add users need no cryptography
@@ -62,6 +62,27 @@ class Identity:
     async def acting(self, company: int, subject: str, device_id: str | None) -> Caller:
         """Who was known as this before, with the rights of now. Raises Refused as `caller` does."""
         return await self._engine.look_up(acting, company, subject, device_id)
+
+    async def issued_to(self, token: str, now: int) -> Caller | None:
+        """Whose device a token of ours was issued to, be it over, its device revoked or its sender turned away; for
+        messages that are to be kept, never to be answered: the caller may do nothing. None for one that is not genuine,
+        or whose key was withdrawn. Raises Refused, unavailable.
+        """
+        try:
+            proof = await self._verifier.verify(token, now, may_be_over=True)
+        except Refused as refused:
+            if refused.code == Code.unavailable:
+                raise
+            return None
+        said, kid = proof.device, proof.kid_in_store or None
+        if said is None:
+            return None
+        found = await self._engine.look_up(store.device_facts, said.company_id, said.device_id, None, kid)
+        if found is None or (kid is not None and not found.key_counts):
+            return None
+        device = found.device or Device(said.device_id, "")
+        user_id = proof.subject or DEVICE_PREFIX + said.device_id
+        return Caller(user_id, found.company, found.company_id, None, device=device)
 
     async def _user(self, proof: "Proof") -> Caller:
         if not proof.kid_in_store:

@@ -90,11 +90,12 @@ class Verifier:
         found = self._remembered.get(token)
         return found[1] if found is not None and now < found[0] else None
 
-    async def verify(self, token: str, now: int) -> Proof:
+    async def verify(self, token: str, now: int, *, may_be_over: bool = False) -> Proof:
         """The proof of a token at `now` (ms). May run twice.
 
         Raises Refused with token_expired for a genuine token past its time, unavailable when the issuer's keys were
-        never to be had, and token_invalid for all else. The text of a token is in no error and no log.
+        never to be had, and token_invalid for all else. The text of a token is in no error and no log. With
+        `may_be_over` a token past its time is proved too, and not remembered.
         """
         self._remembered.pop(token, None)
         compact = read_compact(token)
@@ -109,7 +110,10 @@ class Verifier:
         proof = _read_claims(compact.claims, kind, now, self._leeway_ms)
         if trusted.kid_in_store:
             proof = replace(proof, kid_in_store=trusted.kid_in_store)
-        self._remember(token, proof, trusted.until)
+        if now < proof.expires_at:
+            self._remember(token, proof, trusted.until)
+        elif not may_be_over:
+            raise Refused(Code.token_expired, "The token's time (exp) is over; fetch a new token.")
         return proof
 
     def _issuer(self, claims: dict[str, Any]) -> _Issuer:
@@ -168,8 +172,6 @@ def _read_claims(claims: dict[str, Any], kind: _Kind, now: int, leeway_ms: int) 
         if name in claims and now < _instant(claims, name) - leeway_ms:
             raise Refused(Code.token_invalid, f"The token counts only from a later time ({name}) on.")
     expires_at = _instant(claims, "exp") + leeway_ms
-    if now >= expires_at:
-        raise Refused(Code.token_expired, "The token's time (exp) is over; fetch a new token.")
     if not kind.is_of_device:
         return Proof(_subject(claims, kind.subject_claim), expires_at)
     acts_for = _subject(claims, kind.subject_claim) if kind.subject_claim in claims else ""

@@ -21,11 +21,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5)
 
-_QUEUE, _CONNECTIONS, _MQTT_CONNECTIONS, _MQTT_AT = 0, 1, 2, 3
+_QUEUE, _CONNECTIONS, _MQTT_CONNECTIONS, _BROKER, _MQTT_AT = 0, 1, 2, 3, 4
 
 
 class Mqtt(IntEnum):
-    """What is counted of MQTT: packets, what became of messages, and dead letters."""
+    """What is counted of MQTT: packets, what became of messages, dead letters, and what came by nobody's token."""
 
     received = 0
     sent = 1
@@ -35,6 +35,7 @@ class Mqtt(IntEnum):
     passing = 5
     stranger = 6
     dead_letters = 7
+    dropped = 8
 
 
 _ROWS_AT = _MQTT_AT + len(Mqtt)
@@ -58,6 +59,7 @@ class Metrics:
         self.queue_length: Callable[[], int] = lambda: 0
         self.connections: Callable[[], int] = lambda: 0
         self.mqtt_connections: Callable[[], int] = lambda: 0
+        self.broker_connections: Callable[[], int] = lambda: 0
         self._registry = CollectorRegistry()
         self._registry.register(_Counts(self))
         ProcessCollector(registry=self._registry)  # processor time, memory, open files, the time of the start
@@ -78,6 +80,7 @@ class Metrics:
         self._numbers[_QUEUE] = self.queue_length()
         self._numbers[_CONNECTIONS] = self.connections()
         self._numbers[_MQTT_CONNECTIONS] = self.mqtt_connections()
+        self._numbers[_BROKER] = self.broker_connections()
 
     def text(self) -> bytes:
         """All of it in the Prometheus text format."""
@@ -147,6 +150,7 @@ class _Counts(Collector):
         yield GaugeMetricFamily("hydrobit_queue_rows", "Rows that wait for a commit.", value=sums[_QUEUE])
         yield GaugeMetricFamily("hydrobit_connections", "Open connections.", value=sums[_CONNECTIONS])
         yield from _of_mqtt(sums[_MQTT_CONNECTIONS], sums[_MQTT_AT:])
+        yield from _of_broker(sums[_BROKER], sums[_MQTT_AT + Mqtt.dropped])
 
 
 def _of_mqtt(connections: float, sums: Sequence[float]) -> Iterator[Metric]:
@@ -162,6 +166,12 @@ def _of_mqtt(connections: float, sums: Sequence[float]) -> Iterator[Metric]:
     yield messages
     letters = "Messages that were acknowledged, refused and kept for the operator."
     yield CounterMetricFamily("hydrobit_mqtt_dead_letters", letters, value=sums[Mqtt.dead_letters])
+
+
+def _of_broker(attached: float, dropped: float) -> Iterator[Metric]:
+    yield GaugeMetricFamily("hydrobit_broker_connected", "Processes that take messages from a broker.", value=attached)
+    told = "Messages from a broker without a token of a device, which belong to nobody."
+    yield CounterMetricFamily("hydrobit_broker_dropped", told, value=dropped)
 
 
 def _requests(rows: Sequence[tuple[dict[tuple[str, int], int], Sequence[float]]]) -> dict[tuple[str, int], float]:

@@ -155,6 +155,16 @@ async def test_a_refused_token_is_not_remembered(verifier: Verifier) -> None:
         assert verifier.known(token, NOW) is None
 
 
+async def test_a_token_past_its_time_may_be_proved_and_still_counts_for_nothing(verifier: Verifier) -> None:
+    over = token_of(OLD, "old", exp=1)
+    assert (await verifier.verify(over, NOW, may_be_over=True)).subject == USER
+    assert verifier.known(over, NOW) is None
+    assert await code_of(verifier, over) is Code.token_expired
+    with pytest.raises(Refused) as refused:
+        await verifier.verify(token_of(NEW, "old", exp=1), NOW, may_be_over=True)
+    assert refused.value.code is Code.token_invalid
+
+
 async def test_no_more_tokens_are_remembered_than_the_setting_says(settings: Settings, own: SigningKey) -> None:
     verifier = Verifier(replace(settings, token_cache_length_max=3), key_alone(own))
     tokens = [own.sign(f"user_{number}", NOW, 60, "hydrobit", "hydrobit") for number in range(5)]

@@ -401,7 +401,7 @@ def _told(message: Publish, answered: Answered, letter: str | None) -> bytes:
     return encode(
         Told(
             status=answered.status,
-            id=_event_id(message.payload),
+            id=event_id(message.payload),
             packetId=message.packet_id or msgspec.UNSET,
             topic=message.topic,
             deadLetter=letter or msgspec.UNSET,
@@ -410,7 +410,8 @@ def _told(message: Publish, answered: Answered, letter: str | None) -> bytes:
     )
 
 
-def _event_id(payload: bytes) -> str | None:
+def event_id(payload: bytes) -> str | None:
+    """The clientEventId of a message, where it has one."""
     try:
         return _with_event_id.decode(payload).clientEventId
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -119,6 +119,11 @@ class Road:
             return [await self._alone(sender, first, messages[0])]
         return await self._together(sender, first, messages[:length])
 
+    def refuse(self, refused: Refused) -> Answered:
+        """The answer to a message that is refused before it is looked at."""
+        request_id = self._dispatcher.next_request_id()
+        return _answered(self._dispatcher.refuse(refused, request_id, "none"), request_id)
+
     def _find(self, sender: Sender, message: Message) -> Target | Refused:
         try:
             return self._topics.find(message.topic, sender.branch, message.method)
