@@ -24,6 +24,9 @@ from hydrobit.transport.mqtt.topics import Branch
 log = structlog.get_logger("hydrobit")
 
 
+_COUNTED = {fate: Mqtt[fate.value] for fate in Fate}
+
+
 class Clients:
     """The connections by session. `start` watches for what changes elsewhere; `stop` ends that."""
 
@@ -143,7 +146,7 @@ class Clients:
         self._metrics.mqtt(Mqtt.sent, sent)
 
     def told(self, fate: Fate) -> None:
-        self._metrics.mqtt(Mqtt[fate.value])
+        self._metrics.mqtt(_COUNTED[fate])
 
     def buried(self) -> None:
         self._metrics.mqtt(Mqtt.dead_letters)

@@ -21,7 +21,7 @@ from hydrobit.transport.mqtt.reasons import Reason
 from hydrobit.transport.mqtt.road import TOGETHER_MAX, Answered, Fate, Message, Sender
 from hydrobit.transport.mqtt.session import QOS_0, Session
 from hydrobit.transport.mqtt.topics import is_below, replies_of
-from hydrobit.wire.envelope import encode
+from hydrobit.wire.envelope import Error, encode
 from hydrobit.wire.mqtt import Told
 from hydrobit.wire.records import EventId
 
@@ -257,15 +257,19 @@ class Connection:
         if answered.fate is Fate.passing and message.qos != QOS_0:
             session.end(Reason.server_busy, answered.sentence)
             return
-        letter = await self._bury(message, answered)
+        error = answered.error
+        if error is None:
+            session.acknowledge(message, sentence=self._reply(message, answered, None))
+            return
+        letter = await self._bury(message, answered, error)
         unheard = self._reply(message, answered, letter)
         sentence = " ".join(filter(None, [answered.sentence, letter and f"It is kept as {letter}.", unheard]))
         session.acknowledge(message, Reason(answered.reason), sentence)
 
-    async def _bury(self, message: Publish, answered: Answered) -> str | None:
+    async def _bury(self, message: Publish, answered: Answered, error: Error) -> str | None:
         """Keeps what was refused and cannot be told so, and what a fault of ours refused; returns the letter's id."""
         is_told = self._session.version == V5 and answered.fate is not Fate.failed
-        if answered.error is None or message.qos == QOS_0 or is_told:
+        if message.qos == QOS_0 or is_told:
             return None
         entry = self.entry
         letter = await self._clients.keeping.bury(
@@ -273,8 +277,8 @@ class Connection:
             entry.key.client_id,
             message.topic,
             message.payload,
-            answered.error.code,
-            answered.error.error,
+            error.code,
+            error.error,
             answered.request_id,
         )
         self._clients.buried()
@@ -284,7 +288,7 @@ class Connection:
         """Sends the answer where the client has asked for it; returns why it could not be sent there."""
         session = self._session
         if session.version != V5:
-            own = next(filter(session.reads, self._own_topics()), None)
+            own = next(filter(session.reads, self._own_topics()), None) if session.subscriptions else None
             if own is not None:
                 session.reply(own, _told(message, answered, letter))
             return ""
@@ -380,6 +384,8 @@ def _why_not(refused: Refused) -> Reason:
 
 
 def _method(message: Publish) -> str | None:
+    if not message.properties.user_properties:
+        return None
     return next((value for name, value in message.properties.user_properties if name == METHOD), None)
 
 
