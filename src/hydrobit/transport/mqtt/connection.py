@@ -175,13 +175,15 @@ class Connection:
                 if not session.is_accepted:
                     await self._let_in()
                 elif not session.inbox:
-                    await asyncio.sleep(0)  # what came holds much that needs no answer: others have their turn
+                    pass  # what came holds much that needs no answer
                 elif isinstance(session.inbox[0], Publish):
                     await self._answer()
                 else:
                     await self._subscribe()
                 session.receive()
                 await self._send()
+                if self._has_work:
+                    await asyncio.sleep(0)  # others have their turn, where nothing had to be waited for
         except Refused as refused:  # there is no room for what would have to be kept
             log.warning("message not kept", company=self.entry.caller.company_id, code=refused.code)
             session.end(Reason.server_busy, f"{refused.code}: {refused.detail}")
@@ -318,6 +320,7 @@ class Connection:
         if self._is_stopping:
             session.end(Reason.server_shutting_down)
         self._flush()
+        session.let_go()
         self._pace()
         self._carrier.close()
         if self._entry is None:

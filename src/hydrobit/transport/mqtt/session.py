@@ -242,6 +242,12 @@ class Session:
             self.refuse(reason if reason in OF_CONNACK else Reason.server_unavailable, sentence)
         self.is_over = True
 
+    def let_go(self) -> None:
+        """What came and was not answered is needed no more: it comes again."""
+        self._decoder.let_go()
+        self.inbox.clear()
+        self._waiting_bytes = 0
+
     # What came.
 
     def _take_all(self, packets: Sequence[Packet]) -> None:
