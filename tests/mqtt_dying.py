@@ -5,7 +5,6 @@ committed, and nobody was told.
 import itertools
 import os
 import signal
-import sys
 from typing import Any
 
 from hydrobit import cli
@@ -20,8 +19,8 @@ def main() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         acknowledge(self, *said)
 
-    Session.acknowledge = dying  # type: ignore[method-assign]
-    sys.exit(cli.main())
+    Session.acknowledge = dying  # type: ignore[assignment, method-assign]
+    cli.main()
 
 
 if __name__ == "__main__":

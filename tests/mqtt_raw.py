@@ -5,7 +5,6 @@ import os
 import socket
 import struct
 from collections import deque
-from collections.abc import Mapping
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -43,7 +42,7 @@ class Client:
     """One client; every wait on it ends after ANSWER_S_MAX. Without `path` it speaks plain TCP."""
 
     def __init__(
-        self, address: str, version: int = V5, *, path: str = "/mqtt", headers: Mapping[str, str] | None = None
+        self, address: str, version: int = V5, *, path: str = "/mqtt", headers: dict[str, str] | None = None
     ) -> None:
         place = urlsplit(address)
         self.version = version
@@ -80,6 +79,13 @@ class Client:
             self._socket.sendall(data)
         except ConnectionError as e:
             raise Ended from e
+
+    def send_some(self, data: bytes) -> int:
+        """Sends as much as the sockets' buffers take, waiting for room no longer than `settimeout` says."""
+        return self._socket.send(data)
+
+    def settimeout(self, seconds: float) -> None:
+        self._socket.settimeout(seconds)
 
     # What it is told.
 
@@ -148,7 +154,7 @@ class Client:
 
     # The bytes.
 
-    def _upgrade(self, path: str, headers: Mapping[str, str]) -> Answer:
+    def _upgrade(self, path: str, headers: dict[str, str]) -> Answer:
         lines = {
             "Host": "localhost",
             "Upgrade": "websocket",
@@ -196,7 +202,8 @@ class Client:
 def message(body: object, topic: str = RECORDS, packet_id: int = 1, **changes: Any) -> Publish:
     """A PUBLISH of QoS 1; `body` becomes JSON unless it is bytes."""
     payload = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    return Publish(**{"topic": topic, "payload": payload, "qos": 1, "packet_id": packet_id} | changes)
+    said: dict[str, Any] = {"topic": topic, "payload": payload, "qos": 1, "packet_id": packet_id}
+    return Publish(**said | changes)
 
 
 def frame(data: bytes, code: int = BINARY, *, is_final: bool = True) -> bytes:

@@ -143,7 +143,8 @@ def test_a_token_may_stand_in_the_password_or_in_either_header(server: RunningSe
 @pytest.mark.parametrize("kind", ["none", "wrong", "not text", "expired", "wrong beside a good header", "company key"])
 def test_who_has_no_good_token_is_told_so(server: RunningServer, admin: Caller, kind: str) -> None:
     reason, code = Reason.bad_user_name_or_password, ReturnCode.bad_user_name_or_password
-    headers, password = {}, b"wrong"
+    headers: dict[str, str] = {}
+    password: bytes | None = b"wrong"
     match kind:
         case "none":
             reason, code, password = Reason.not_authorized, ReturnCode.not_authorized, None
@@ -157,7 +158,7 @@ def test_who_has_no_good_token_is_told_so(server: RunningServer, admin: Caller, 
         case "company key":
             made = admin.post("/api/control/admin/keys", json={"name": "k", "scopes": ["write:iot"]})
             password = made.json()["data"]["key"].encode()
-    said = {"user_name": "x", "password": password} if password is not None else {}
+    said: dict[str, Any] = {} if password is None else {"user_name": "x", "password": password}
     for version, told in ((V5, reason), (V3_1_1, code)):
         with Client(server.address, version, headers=headers) as client:
             answer = client.connect(None, **said)

@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hydrobit.transport.mqtt.packets import V3_1_1, V5, PubAck, PubComp, PubRec, PubRel
 from hydrobit.transport.mqtt.properties import Properties
@@ -26,7 +26,7 @@ class Scale(NamedTuple):
     waiting: list[str]
     """Events without an acknowledgement, in their order."""
 
-    def count(self, server: RunningServer, fresh: list[str]) -> tuple[int, bool]:
+    def send(self, server: RunningServer, fresh: list[str]) -> tuple[int, bool]:
         """Sends what waits, then what is new, until all is acknowledged or the server is gone; how many were, and
         whether the server knew the client's session.
         """
@@ -35,7 +35,7 @@ class Scale(NamedTuple):
         version, qos = self.random.choice([V3_1_1, V5]), self.random.choice([1, 2])
         acknowledged, is_present = 0, False
         with Client(server.address, version) as client:
-            staying = {"properties": Properties(session_expiry_interval=600)} if version == V5 else {}
+            staying: dict[str, Any] = {"properties": Properties(session_expiry_interval=600)} if version == V5 else {}
             try:
                 answer = client.connect(server.token(), clean_start=False, **staying)
                 assert answer.reason == Reason.success
@@ -71,7 +71,7 @@ def test_what_was_committed_and_not_acknowledged_comes_again_and_counts_once(
         fresh = [f"kill-{kill}-{number}" for number in range(random.randint(1, FRESH_MAX))]
         dies_at = len(scale.waiting) + random.randint(1, len(fresh))
         with running(data, module="tests.mqtt_dying", environment={"DIES_AT": str(dies_at)}) as server:
-            acknowledged, is_present = scale.count(server, fresh)
+            acknowledged, is_present = scale.send(server, fresh)
             assert server.process.wait(20) < 0, "it was killed"
         sent += fresh
         told += acknowledged
@@ -83,7 +83,7 @@ def test_what_was_committed_and_not_acknowledged_comes_again_and_counts_once(
         assert untold, "the server died after a commit"
         stored_untold += untold
     with running(data) as server:
-        scale.count(server, [])
+        scale.send(server, [])
         assert (scale.waiting, stored(data)) == ([], Counter(sent))
         assert server.stop() == 0
     books.verify(data)

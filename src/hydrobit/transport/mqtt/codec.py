@@ -121,6 +121,11 @@ class Decoder:
     def held_bytes(self) -> int:
         return len(self._held)
 
+    def let_go(self) -> None:
+        """Holds nothing more: the stream is over."""
+        self._held.clear()
+        self.is_behind = False
+
     def _read_connect(self, _first: int, data: bytes, at: int, end: int) -> Connect:
         reader = Reader(data, at, end)
         level = read_level(reader)

@@ -21,7 +21,7 @@ from hydrobit.transport.mqtt.reasons import Reason
 from hydrobit.transport.mqtt.road import TOGETHER_MAX, Answered, Fate, Message, Sender
 from hydrobit.transport.mqtt.session import QOS_0, Session
 from hydrobit.transport.mqtt.topics import is_below, replies_of
-from hydrobit.wire.envelope import encode
+from hydrobit.wire.envelope import Error, encode
 from hydrobit.wire.mqtt import Told
 from hydrobit.wire.records import EventId
 
@@ -176,13 +176,15 @@ class Connection:
                 if not session.is_accepted:
                     await self._let_in()
                 elif not session.inbox:
-                    await asyncio.sleep(0)  # what came holds much that needs no answer: others have their turn
+                    pass  # what came holds much that needs no answer
                 elif isinstance(session.inbox[0], Publish):
                     await self._answer()
                 else:
                     await self._subscribe()
                 session.receive()
                 await self._send()
+                if self._has_work:
+                    await asyncio.sleep(0)  # others have their turn, where nothing had to be waited for
         except Refused as refused:  # there is no room for what would have to be kept
             log.warning("message not kept", company=self.entry.caller.company_id, code=refused.code)
             session.end(Reason.server_busy, f"{refused.code}: {refused.detail}")
@@ -239,10 +241,7 @@ class Connection:
             answers = await self._clients.road.answer_first(self.entry.sender, asked[done:])
             self._clients.told(answers)
             for answered in answers:
-                if answered.fate is Fate.done and not self._wants_answer(messages[done]):
-                    self._session.acknowledge(messages[done])
-                else:
-                    await self._settle(messages[done], answered)
+                await self._settle(messages[done], answered)
                 if self._session.is_over:
                     return
                 done += 1
@@ -262,21 +261,19 @@ class Connection:
         if answered.fate is Fate.passing and message.qos != QOS_0:
             session.end(Reason.server_busy, answered.sentence)
             return
-        letter = await self._bury(message, answered)
+        error = answered.error
+        if error is None:
+            session.acknowledge(message, sentence=self._reply(message, answered, None))
+            return
+        letter = await self._bury(message, answered, error)
         unheard = self._reply(message, answered, letter)
         sentence = " ".join(filter(None, [answered.sentence, letter and f"It is kept as {letter}.", unheard]))
         session.acknowledge(message, Reason(answered.reason), sentence)
 
-    def _wants_answer(self, message: Publish) -> bool:
-        """Whether the client may have asked for the answer besides its acknowledgement."""
-        if self._session.version != V5:
-            return bool(self._session.subscriptions)
-        return message.properties.response_topic is not None
-
-    async def _bury(self, message: Publish, answered: Answered) -> str | None:
+    async def _bury(self, message: Publish, answered: Answered, error: Error) -> str | None:
         """Keeps what was refused and cannot be told so, and what a fault of ours refused; returns the letter's id."""
         is_told = self._session.version == V5 and answered.fate is not Fate.failed
-        if answered.error is None or message.qos == QOS_0 or is_told:
+        if message.qos == QOS_0 or is_told:
             return None
         entry = self.entry
         letter = await self._clients.keeping.bury(
@@ -284,8 +281,8 @@ class Connection:
             entry.key.client_id,
             message.topic,
             message.payload,
-            answered.error.code,
-            answered.error.error,
+            error.code,
+            error.error,
             answered.request_id,
         )
         self._clients.buried()
@@ -295,7 +292,7 @@ class Connection:
         """Sends the answer where the client has asked for it; returns why it could not be sent there."""
         session = self._session
         if session.version != V5:
-            own = next(filter(session.reads, self._own_topics()), None)
+            own = next(filter(session.reads, self._own_topics()), None) if session.subscriptions else None
             if own is not None:
                 session.reply(own, _told(message, answered, letter))
             return ""
@@ -325,6 +322,7 @@ class Connection:
         if self._is_stopping:
             session.end(Reason.server_shutting_down)
         self._flush()
+        session.let_go()
         self._pace()
         self._carrier.close()
         if self._entry is None:

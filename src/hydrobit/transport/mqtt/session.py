@@ -140,10 +140,10 @@ class Session:
     def take_messages(self, most: int) -> list[Publish]:
         """The messages at the front of the inbox, in their order."""
         taken: list[Publish] = []
-        while self.inbox and len(taken) < most and isinstance(message := self.inbox[0], Publish):
-            taken.append(message)
-            self.inbox.popleft()
-            self._waiting_bytes -= _size(message)
+        inbox = self.inbox
+        while inbox and len(taken) < most and isinstance(inbox[0], Publish):
+            taken.append(inbox.popleft())  # type: ignore[arg-type]
+        self._waiting_bytes -= sum(map(_size, taken))
         return taken
 
     def outgoing(self) -> bytes:
@@ -241,6 +241,12 @@ class Session:
         ):
             self.refuse(reason if reason in OF_CONNACK else Reason.server_unavailable, sentence)
         self.is_over = True
+
+    def let_go(self) -> None:
+        """What came and was not answered is needed no more: it comes again."""
+        self._decoder.let_go()
+        self.inbox.clear()
+        self._waiting_bytes = 0
 
     # What came.
 

@@ -47,6 +47,7 @@ class WebSocket(Carrying):
         super().__init__(self.door.clients, server_state.connections, self.door.unsent_s_max)
         self._frames = ServerProtocol(subprotocols=SUBPROTOCOLS, max_size=STRANGER_FRAME_BYTES_MAX)
         self._unread = b""
+        self._is_deaf = False
 
     def data_received(self, data: bytes) -> None:
         is_reading = bool(self._unread)
@@ -70,7 +71,7 @@ class WebSocket(Carrying):
     def _read_on(self) -> None:
         """Reads some of what came, and goes on in another turn of the loop: a frame may be as small as a few bytes."""
         some, self._unread = self._unread[:READ_AT_ONCE], self._unread[READ_AT_ONCE:]
-        if some:
+        if some and not self._is_deaf:
             self._read(some)
         if self._unread:
             asyncio.get_running_loop().call_soon(self._read_on)
@@ -107,6 +108,9 @@ class WebSocket(Carrying):
         if self._frames.state is State.OPEN:
             self._frames.send_close(CloseCode.NORMAL_CLOSURE)
             self._send()
+            if len(self._frames.reader.buffer) > READ_AT_ONCE:  # the rest of a large frame would be held for nothing
+                self._is_deaf = True
+                self._frames.reader.buffer.clear()
             asyncio.get_running_loop().call_later(CLOSE_S_MAX, self.transport.abort)
         else:
             self.transport.close()

@@ -83,7 +83,8 @@ async def test_a_read_has_its_parameters_as_its_message(road: Road, token: str) 
     topic = f"{RECORDS}/check-idempotency"
     (answer,) = await road.answer(Sender(token), [message({"key": "k"}, topic)])
     assert (answer.status, answer.fate, answer.body()) == (404, Fate.done, b"null"), "HEAD has no error to tell"
-    for body in ([], b"{", {"key": {}}, b"\xff"):
+    unreadable: tuple[object, ...] = ([], b"{", {"key": {}}, b"\xff")
+    for body in unreadable:
         (answer,) = await road.answer(Sender(token), [message(body, topic)])
         assert (answer.status, answer.fate) == (400, Fate.refused), body
 

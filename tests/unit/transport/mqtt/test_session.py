@@ -83,7 +83,8 @@ def connected(version: int = V5, limits: Limits = LIMITS, **changes: Any) -> Lin
 
 
 def publish(packet_id: int | None = 1, qos: int = 1, **changes: Any) -> Publish:
-    return Publish(**{"topic": "t", "payload": b"{}", "qos": qos, "packet_id": packet_id} | changes)
+    said: dict[str, Any] = {"topic": "t", "payload": b"{}", "qos": qos, "packet_id": packet_id}
+    return Publish(**said | changes)
 
 
 def properties(**members: Any) -> Properties:
@@ -575,5 +576,5 @@ def steps(random: Random, open_ids: set[int], received: set[int]) -> Iterator[li
             elif kind == 6:
                 packets.append(Unsubscribe(9, (OWN,)))
             else:
-                packets.append(random.choice([PingReq(), PubAck(3)]))
+                packets.append(PingReq() if random.random() < 0.5 else PubAck(3))
         yield packets
