@@ -19,7 +19,7 @@ def main() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         acknowledge(self, *said, **besides)
 
-    Session.acknowledge = dying  # type: ignore[assignment, method-assign]
+    Session.acknowledge = dying  # type: ignore[method-assign]
     cli.main()
 
 
