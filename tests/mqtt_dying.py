@@ -14,10 +14,10 @@ from hydrobit.transport.mqtt.session import Session
 def main() -> None:
     numbers, dies_at, acknowledge = itertools.count(1), int(os.environ["DIES_AT"]), Session.acknowledge
 
-    def dying(self: Session, *said: Any) -> None:
+    def dying(self: Session, *said: Any, **named: Any) -> None:
         if next(numbers) == dies_at:
             os.kill(os.getpid(), signal.SIGKILL)
-        acknowledge(self, *said)
+        acknowledge(self, *said, **named)
 
     Session.acknowledge = dying  # type: ignore[assignment, method-assign]
     cli.main()
