@@ -61,7 +61,7 @@ class Carrying(asyncio.Protocol):
             self._unsent, self._unsent_since = unsent, now
         elif unsent and now - self._unsent_since > self._unsent_s_max:
             self.transport.abort()
-        elif self._connection is not None:
+        if self._connection is not None:
             self._connection.sweep(now)
 
     def shutdown(self) -> None:
