@@ -51,7 +51,7 @@ class Settings:
     worker_body_bytes_max: int = 17 * 1024 * 1024  # The greatest body that adds a worker: a photo travels in it.
     form_body_bytes_max: int = 64 * 1024 * 1024  # The greatest body of a filled form: photos and media travel in it.
     bulk_length_max: int = 10_000  # The most records in one bulk call.
-    bodies_bytes_max: int = 256 * 1024 * 1024  # What all large bodies that are under way may hold together.
+    bodies_bytes_max: int = 256 * 1024 * 1024  # All large bodies under way hold at most that, messages as much again.
     header_bytes_max: int = 32_768  # The greatest head of a request.
     request_read_s_max: int = 30  # The time in which a request must have arrived; its body may pause so long.
     request_bytes_per_s_min: int = 1_024  # A large body gets a second more for each so many bytes.

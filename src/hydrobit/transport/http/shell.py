@@ -16,7 +16,7 @@ import structlog
 from starlette.routing import compile_path
 
 from hydrobit.errors import Code, Refused
-from hydrobit.transport.http.room import BODIES_BYTES_MAX, Room, Share
+from hydrobit.transport.room import BODIES_BYTES_MAX, Room, Share
 
 log = structlog.get_logger("hydrobit")
 

@@ -12,7 +12,6 @@ from hydrobit.identity.service import Identity
 from hydrobit.kit.clock import Clock
 from hydrobit.operation import Caller, Device
 from hydrobit.settings import Settings
-from hydrobit.transport.http.room import Room
 from hydrobit.transport.metrics import Metrics, Mqtt
 from hydrobit.transport.mqtt.connection import Connection, Entry
 from hydrobit.transport.mqtt.ports import Keeping, SessionKey
@@ -20,6 +19,7 @@ from hydrobit.transport.mqtt.reasons import Reason
 from hydrobit.transport.mqtt.road import Answered, Road, Sender
 from hydrobit.transport.mqtt.session import Limits
 from hydrobit.transport.mqtt.topics import Branch
+from hydrobit.transport.room import Room
 
 log = structlog.get_logger("hydrobit")
 

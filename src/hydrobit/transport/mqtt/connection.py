@@ -13,7 +13,6 @@ import structlog
 
 from hydrobit.errors import Code, Refused, StoreError
 from hydrobit.operation import Caller
-from hydrobit.transport.http.room import Share
 from hydrobit.transport.mqtt.packets import V5, Publish, Subscribe, Unsubscribe
 from hydrobit.transport.mqtt.ports import SessionKey
 from hydrobit.transport.mqtt.properties import Properties
@@ -21,6 +20,7 @@ from hydrobit.transport.mqtt.reasons import Reason
 from hydrobit.transport.mqtt.road import TOGETHER_MAX, Answered, Fate, Message, Sender
 from hydrobit.transport.mqtt.session import QOS_0, Session
 from hydrobit.transport.mqtt.topics import is_below, replies_of
+from hydrobit.transport.room import Share
 from hydrobit.wire.envelope import Error, encode
 from hydrobit.wire.mqtt import Told
 from hydrobit.wire.records import EventId

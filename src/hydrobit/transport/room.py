@@ -1,4 +1,4 @@
-"""The room for bodies: the one account of what they hold together while they are under way."""
+"""The room for large bodies: one account for each road of what they hold together while they are under way."""
 
 from collections import Counter
 from typing import Self
@@ -6,7 +6,7 @@ from typing import Self
 from hydrobit.errors import Code, Refused
 
 BODIES_BYTES_MAX = 256 * 1024 * 1024
-"""What all bodies that are under way may hold together, whoever sends them."""
+"""What all bodies that are under way by one road may hold together, whoever sends them."""
 
 COMPANY_PART = 4
 """No company holds more than this part of the room, a quarter, unless by a single body."""
@@ -21,12 +21,12 @@ class Room:
         self.held: Counter[int] = Counter()
 
     def share(self) -> "Share":
-        """What one request holds, in a block at whose end it is given back."""
+        """What one request or connection holds; in a block it is given back at the end."""
         return Share(self)
 
 
 class Share:
-    """What one request holds of the room until it is answered."""
+    """What one request or connection holds of the room until it is answered."""
 
     __slots__ = ("_company", "_room", "length")
 
