@@ -24,6 +24,7 @@ __all__ = [
     "ANYONE",
     "API",
     "AUTH0_ID_QUERY",
+    "BRANCH",
     "BY_MESSAGE",
     "COMPANY_ID_QUERY",
     "END_DAY_QUERY",
@@ -72,12 +73,20 @@ class Scope(StrEnum):
     write_iot = "write:iot"
 
 
+BRANCH = "connect"
+"""The first level of the topics of all devices' branches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """A device of the company's register, and the project that it belongs to."""
 
     device_id: str
     project_id: str
+
+    def branch(self, company_id: str) -> str:
+        """Where the device has its topics: `connect/{companyId}/{projectId}/{deviceId}`."""
+        return f"{BRANCH}/{company_id}/{self.project_id}/{self.device_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +106,7 @@ class Caller:
     access_no: int | None = None
     """How often rights in the company had changed when the user's were looked up."""
     device: Device | None = None
-    """The device whose IoT token it is."""
+    """The device whose IoT token it is, or in whose branch a user's message came."""
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -290,7 +299,6 @@ class Operation:
     """Whether `auth0Id` of a company key names a user for whom something is asked, and not the key itself."""
     names_host: bool = False
     """Whether its answer tells the address of the server; its path then has `HOST`, where the road knows it."""
-
     together: Callable[[Context, Sequence[Call]], Awaitable[Sequence[Reply | Exception]]] | None = None
     """Handles several calls of one caller in one transaction, for a road by which many come at once: an outcome each,
     in order. Such a row has neither path parameters nor a query."""

@@ -12,10 +12,10 @@ from jsonschema import Draft7Validator
 
 from hydrobit.catalog import OPERATIONS
 from hydrobit.errors import CATALOGUE, Code, Refused
-from hydrobit.operation import READS, Operation
+from hydrobit.operation import READS, Device, Operation
 from hydrobit.publish.asyncapi import BRANCH, document
 from hydrobit.settings import Settings
-from hydrobit.transport.mqtt.topics import Branch, Topics
+from hydrobit.transport.mqtt.topics import Topics
 from tests import node
 from tests.callers import Caller
 from tests.servers import RunningServer, running
@@ -25,7 +25,7 @@ Json = dict[str, Any]
 DOCUMENT = document(OPERATIONS, Settings(), "test")
 ROWS = {row.name: row for row in OPERATIONS}
 NAMES = {name: name.removesuffix("OfDevice") for name in DOCUMENT["operations"] if not name.startswith("tell")}
-OWN = Branch("comp_12345", "proj_123", "bitRTU-01")
+OWN = Device("bitRTU-01", "proj_123").branch("comp_12345")
 TOPICS = Topics(OPERATIONS)
 
 
@@ -82,7 +82,7 @@ def test_the_road_finds_the_row_at_the_topic_that_is_told(name: str) -> None:
     told = DOCUMENT["operations"][name]
     address = at(told["channel"])["address"]
     if address.startswith("connect/"):
-        address = address.replace(BRANCH, OWN.topic)
+        address = address.replace(BRANCH, OWN)
     topic = address.translate({ord("{"): None, ord("}"): None})
     headers = message(name).get("headers", {"properties": {}})
     method = headers["properties"].get("method", {}).get("const")

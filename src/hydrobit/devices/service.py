@@ -22,7 +22,7 @@ TOPIC_SIGNS = frozenset("/+#")
 
 def topic(company_id: str, device: RegisteredDevice) -> str:
     """The filter of all that is published below a device's own branch."""
-    return f"connect/{company_id}/{device.project_id}/{device.device_id}/#"
+    return f"{device.as_caller.branch(company_id)}/#"
 
 
 def add_device(tx: Transaction, author: Author, company_id: str, wish: DeviceWish) -> tuple[RegisteredDevice, bool]:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hydrobit.errors import CATALOGUE, Code
-from hydrobit.operation import BY_MESSAGE, READS, Operation, Parameter
+from hydrobit.operation import BY_MESSAGE, READS, Device, Operation, Parameter
 from hydrobit.publish import schemas
 from hydrobit.publish.openapi import API_VERSION, TAGS
 from hydrobit.publish.refusals import codes
@@ -20,7 +20,7 @@ from hydrobit.wire.mqtt import Told
 
 Json = dict[str, Any]
 
-BRANCH = "connect/{companyId}/{projectId}/{deviceId}"
+BRANCH = Device("{deviceId}", "{projectId}").branch("{companyId}")
 REPLIES = "replies/{clientId}"
 BINDING = "0.2.0"
 JSON = "application/json"

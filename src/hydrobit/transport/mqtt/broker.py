@@ -20,7 +20,7 @@ import structlog
 from hydrobit.errors import Refused, StoreError
 from hydrobit.identity.service import Identity
 from hydrobit.kit.clock import Clock
-from hydrobit.operation import Caller
+from hydrobit.operation import BRANCH, Caller
 from hydrobit.settings import Settings
 from hydrobit.transport.metrics import Metrics, Mqtt
 from hydrobit.transport.mqtt.connection import METHOD, event_id
@@ -28,7 +28,7 @@ from hydrobit.transport.mqtt.link import Arrived, Connected, Event, Granted, Lin
 from hydrobit.transport.mqtt.ports import Keeping
 from hydrobit.transport.mqtt.road import TOGETHER_MAX, Answered, Fate, Message, Road, Sender
 from hydrobit.transport.mqtt.tokens import sender_said, take_token
-from hydrobit.transport.mqtt.topics import BRANCH, REPLIES, Branch, is_below, replies_of
+from hydrobit.transport.mqtt.topics import REPLIES, is_below, replies_of
 from hydrobit.wire.envelope import encode
 from hydrobit.wire.mqtt import Told
 
@@ -344,7 +344,7 @@ class Broker:
             return
         device = caller.device
         assert device is not None, "a token of this type is a device's"
-        sender = Sender(token, Branch(caller.company_id, device.project_id, device.device_id))
+        sender = Sender(token, device.branch(caller.company_id))
         messages = [Message(held.arrived.topic, held.payload, _method(held.arrived)) for held in taken]
         for answered in await self._road.answer(sender, messages):
             held = taken[0]

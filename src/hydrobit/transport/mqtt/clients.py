@@ -18,7 +18,6 @@ from hydrobit.transport.mqtt.ports import Keeping, SessionKey
 from hydrobit.transport.mqtt.reasons import Reason
 from hydrobit.transport.mqtt.road import Answered, Road, Sender
 from hydrobit.transport.mqtt.session import Limits
-from hydrobit.transport.mqtt.topics import Branch
 from hydrobit.transport.room import Room
 
 log = structlog.get_logger("hydrobit")
@@ -82,7 +81,7 @@ class Clients:
         if caller.role is None and caller.device is None:
             raise Refused(Code.token_invalid, "A company key counts under HTTP alone; connect with a device's token.")
         device = await self._device(caller, device_id)
-        branch = Branch(caller.company_id, device.project_id, device.device_id) if device else None
+        branch = device.branch(caller.company_id) if device else None
         subject = f"device:{caller.device.device_id}" if caller.device else caller.user_id
         sender = Sender(token, branch, device if caller.device is None else None)
         key = SessionKey(caller.company, subject, client_id)

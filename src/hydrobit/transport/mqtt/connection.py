@@ -216,7 +216,7 @@ class Connection:
             return
         opened = await clients.keeping.open_session(*entry.key, self.owner, connect.clean_start, session.expiry_s)
         branch = entry.sender.branch
-        roots = (replies_of(session.client_id), *((branch.topic,) if branch else ()))
+        roots = (replies_of(session.client_id), *((branch,) if branch else ()))
         session.accept(is_present=opened.is_present, subscriptions=opened.subscriptions, readable=roots)
         self._share = clients.room.share()
         self._share.belong_to(entry.key.company)
@@ -313,7 +313,7 @@ class Connection:
         """Where the client finds its answers: under its own replies, and there in its device's branch."""
         own = replies_of(self._session.client_id)
         branch = self.entry.sender.branch
-        return [own, *([f"{branch.topic}/{own}"] if branch else [])]
+        return [own, *([f"{branch}/{own}"] if branch else [])]
 
     # The end, and the pace.
 

@@ -5,7 +5,6 @@ from hydrobit.identity.service import Identity
 from hydrobit.operation import Letter, Redeliver, Reply
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.mqtt.road import Message, Road, Sender
-from hydrobit.transport.mqtt.topics import Branch
 
 
 def redelivery(road: Road, dispatcher: Dispatcher, identity: Identity) -> Redeliver:
@@ -20,7 +19,7 @@ def redelivery(road: Road, dispatcher: Dispatcher, identity: Identity) -> Redeli
             away = Refused(Code.unavailable, "The store did not answer; send the same call again.")
             return dispatcher.refuse(away, dispatcher.next_request_id(), "none")
         device = caller.device
-        branch = Branch(caller.company_id, device.project_id, device.device_id) if device else None
+        branch = device.branch(caller.company_id) if device else None
         (answered,) = await road.answer(Sender(caller, branch), [Message(letter.topic, letter.payload)])
         return answered.reply
 

@@ -13,7 +13,7 @@ import msgspec
 from hydrobit.errors import CATALOGUE, Code, Refused
 from hydrobit.operation import READS, Caller, Device, Operation, Reply, Source
 from hydrobit.transport.dispatch import Dispatcher
-from hydrobit.transport.mqtt.topics import Branch, Target, Topics
+from hydrobit.transport.mqtt.topics import Target, Topics
 from hydrobit.wire import envelope
 from hydrobit.wire.envelope import Error, encode
 
@@ -39,10 +39,12 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Whose messages they are. `branch` is that of the device which the token or the connection names."""
+    """Whose messages they are. `branch` is that of the device which the token or the connection names; `device` is the
+    one that a user names, where the token does not.
+    """
 
     token: str | Caller
-    branch: Branch | None = None
+    branch: str | None = None
     device: Device | None = None
 
 

@@ -1,15 +1,13 @@
 """From a topic to the row it reaches: the path of the row under HTTP without `/api/`, or a device's own branch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from starlette.routing import compile_path
 
 from hydrobit.errors import Code, Refused
-from hydrobit.operation import BY_MESSAGE, Operation
+from hydrobit.operation import BRANCH, BY_MESSAGE, Operation
 
-BRANCH = "connect"
 REPLIES = "replies"
 
 
@@ -18,19 +16,6 @@ class Target(NamedTuple):
 
     operation: Operation
     path: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """Where a device has its topics: `connect/{companyId}/{projectId}/{deviceId}`."""
-
-    company_id: str
-    project_id: str
-    device_id: str
-
-    @property
-    def topic(self) -> str:
-        return f"{BRANCH}/{self.company_id}/{self.project_id}/{self.device_id}"
 
 
 class Topics:
@@ -46,11 +31,13 @@ class Topics:
                 rows.setdefault(row.topic, {})[row.http.method] = row
         self._templates = [(compile_path(topic)[0], methods) for topic, methods in templates.items()]
 
-    def find(self, topic: str, branch: Branch | None, method: str | None = None) -> Target:
+    def find(self, topic: str, branch: str | None, method: str | None = None) -> Target:
         """The row that a topic reaches, with or without a leading `/` or `api/`.
 
         Where a path takes several methods, the one that writes is meant; the first that reads, where none writes;
-        another one where the message names it. Raises Refused: unknown_path, method_not_allowed, device_mismatch.
+        another one where the message names it. `branch` is that of the sender's device.
+
+        Raises Refused: unknown_path, method_not_allowed, device_mismatch.
         """
         place = topic.removeprefix("/").removeprefix("api/")
         methods = self._fixed.get(place)
@@ -64,13 +51,13 @@ class Topics:
                 return Target(_of(methods, method), match.groupdict())
         raise Refused(Code.unknown_path, f"There is nothing at the topic {topic[:200]}.")
 
-    def _below(self, topic: str, branch: Branch | None, method: str | None) -> Target:
+    def _below(self, topic: str, branch: str | None, method: str | None) -> Target:
         """The row of a topic in a device's branch, which must be the sender's own."""
         if branch is None:
             raise Refused(Code.device_mismatch, "Only a device has a branch; connect with its token, or its deviceId.")
-        rest = topic.removeprefix(f"{branch.topic}/")
+        rest = topic.removeprefix(f"{branch}/")
         if rest == topic:
-            raise Refused(Code.device_mismatch, f"The sender's own branch is {branch.topic}/.")
+            raise Refused(Code.device_mismatch, f"The sender's own branch is {branch}/.")
         row = self._branch.get(rest)
         if row is not None:
             return Target(row, {})

@@ -4,17 +4,18 @@ import pytest
 
 from hydrobit.catalog import OPERATIONS
 from hydrobit.errors import Code, Refused
-from hydrobit.transport.mqtt.topics import Branch, Topics, is_below, matches, replies_of
+from hydrobit.operation import Device
+from hydrobit.transport.mqtt.topics import Topics, is_below, matches, replies_of
 
 TOPICS = Topics(OPERATIONS)
-BRANCH = Branch("comp_1", "proj_1", "scale-1")
+BRANCH = Device("scale-1", "proj_1").branch("comp_1")
 
 
-def name(topic: str, branch: Branch | None = None, method: str | None = None) -> str:
+def name(topic: str, branch: str | None = None, method: str | None = None) -> str:
     return TOPICS.find(topic, branch, method).operation.name
 
 
-def refusal(topic: str, branch: Branch | None = None, method: str | None = None) -> Code:
+def refusal(topic: str, branch: str | None = None, method: str | None = None) -> Code:
     with pytest.raises(Refused) as refused:
         TOPICS.find(topic, branch, method)
     return refused.value.code
@@ -34,8 +35,8 @@ def test_a_path_of_several_methods_means_the_one_that_writes_unless_another_is_n
 
 
 def test_a_device_reaches_all_rows_and_its_readings_in_its_own_branch() -> None:
-    assert name(f"{BRANCH.topic}/data/weather", BRANCH) == "addWeatherReadings"
-    assert name(f"/api/{BRANCH.topic}/control/production/records", BRANCH) == "createProductionRecord"
+    assert name(f"{BRANCH}/data/weather", BRANCH) == "addWeatherReadings"
+    assert name(f"/api/{BRANCH}/control/production/records", BRANCH) == "createProductionRecord"
 
 
 @pytest.mark.parametrize(
@@ -67,8 +68,8 @@ def test_another_branch_than_the_senders_own_is_refused(topic: str) -> None:
         "mqtt",
         "data/weather",
         "connect",
-        f"{BRANCH.topic}/{BRANCH.topic}/data/weather",
-        f"{BRANCH.topic}/replies/scale-1",
+        f"{BRANCH}/{BRANCH}/data/weather",
+        f"{BRANCH}/replies/scale-1",
     ],
 )
 def test_other_topics_lead_nowhere(topic: str) -> None:
