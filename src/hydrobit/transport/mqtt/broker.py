@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable
 from uuid import uuid4
 
-import msgspec
 import structlog
 
 from hydrobit.errors import Refused, StoreError
@@ -23,14 +22,12 @@ from hydrobit.kit.clock import Clock
 from hydrobit.operation import BRANCH, Caller
 from hydrobit.settings import Settings
 from hydrobit.transport.metrics import Metrics, Mqtt
-from hydrobit.transport.mqtt.connection import METHOD, event_id
 from hydrobit.transport.mqtt.link import Arrived, Connected, Event, Granted, Link, Lost, Taken
 from hydrobit.transport.mqtt.ports import Keeping
+from hydrobit.transport.mqtt.replies import facts_of, not_own, told
 from hydrobit.transport.mqtt.road import TOGETHER_MAX, Answered, Fate, Message, Road, Sender
 from hydrobit.transport.mqtt.tokens import sender_said, take_token
 from hydrobit.transport.mqtt.topics import REPLIES, is_below, replies_of
-from hydrobit.wire.envelope import encode
-from hydrobit.wire.mqtt import Told
 
 log = structlog.get_logger("hydrobit")
 
@@ -345,7 +342,7 @@ class Broker:
         device = caller.device
         assert device is not None, "a token of this type is a device's"
         sender = Sender(token, device.branch(caller.company_id))
-        messages = [Message(held.arrived.topic, held.payload, _method(held.arrived)) for held in taken]
+        messages = [Message(held.arrived.topic, held.payload, held.arrived.facts) for held in taken]
         for answered in await self._road.answer(sender, messages):
             held = taken[0]
             if answered.fate in (Fate.passing, Fate.stranger) and held.arrived.qos:
@@ -395,12 +392,10 @@ class Broker:
         """
         message = held.arrived
         unheard = _unheard(message, own)
-        facts = [("status", str(answered.status))]
-        facts += [("dead-letter", letter)] if letter else []
-        facts += [("reason", unheard)] if unheard else []
+        facts = facts_of(answered, letter) + ([("reason", unheard)] if unheard else [])
         topic, body = message.response_topic, answered.body()
         if topic is None or unheard:
-            topic, body = own, _told(held, answered, letter)
+            topic, body = own, told(answered, message.topic, held.payload, letter)
         number = self._link.publish(topic, body, tuple(facts), message.correlation)
         if number is None:
             log.warning("the broker takes no reply of that size", bytes=len(body), request_id=answered.request_id)
@@ -419,20 +414,4 @@ def _unheard(message: Arrived, own: str) -> str:
     topic = message.response_topic
     if topic is None or (is_below(topic, own) and not set("+#") & set(topic)):
         return ""
-    return f"No answer is sent to {topic[:100]}: it must stand under {own}."
-
-
-def _method(message: Arrived) -> str | None:
-    return next((value for name, value in message.facts if name == METHOD), None)
-
-
-def _told(held: Held, answered: Answered, letter: str | None) -> bytes:
-    return encode(
-        Told(
-            status=answered.status,
-            id=event_id(held.payload),
-            topic=held.arrived.topic,
-            deadLetter=letter or msgspec.UNSET,
-            answer=msgspec.Raw(answered.body()),
-        )
-    )
+    return not_own(topic, own)

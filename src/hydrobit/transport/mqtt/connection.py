@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
 import structlog
 
 from hydrobit.errors import Code, Refused, StoreError
@@ -17,24 +16,20 @@ from hydrobit.transport.mqtt.packets import V5, Publish, Subscribe, Unsubscribe
 from hydrobit.transport.mqtt.ports import SessionKey
 from hydrobit.transport.mqtt.properties import Properties
 from hydrobit.transport.mqtt.reasons import Reason
+from hydrobit.transport.mqtt.replies import facts_of, not_own, told
 from hydrobit.transport.mqtt.road import TOGETHER_MAX, Answered, Fate, Message, Sender
 from hydrobit.transport.mqtt.session import QOS_0, Session
 from hydrobit.transport.mqtt.topics import is_below, replies_of
 from hydrobit.transport.room import Share
-from hydrobit.wire.envelope import Error, encode
-from hydrobit.wire.mqtt import Told
-from hydrobit.wire.records import EventId
+from hydrobit.wire.envelope import Error
 
 if TYPE_CHECKING:
     from hydrobit.transport.mqtt.clients import Clients
 
 log = structlog.get_logger("hydrobit")
 
-_with_event_id = msgspec.json.Decoder(EventId)
 SMALL_BYTES_MAX = 65_536
 """So much each connection may hold without asking for room."""
-METHOD = "method"
-"""The user property by which a message chooses among the methods of a path."""
 
 
 class Carrier(Protocol):
@@ -235,7 +230,7 @@ class Connection:
     async def _answer(self) -> None:
         """Answers the messages that wait at the front, and acknowledges each in its turn."""
         messages = self._session.take_messages(TOGETHER_MAX)
-        asked = [Message(message.topic, message.payload, _method(message)) for message in messages]
+        asked = [Message(message.topic, message.payload, message.properties.user_properties) for message in messages]
         done = 0
         while done < len(messages):
             answers = await self._clients.road.answer_first(self.entry.sender, asked[done:])
@@ -294,17 +289,17 @@ class Connection:
         if session.version != V5:
             own = next(filter(session.reads, self._own_topics()), None) if session.subscriptions else None
             if own is not None:
-                session.reply(own, _told(message, answered, letter))
+                session.reply(own, told(answered, message.topic, message.payload, letter, message.packet_id))
             return ""
         topic = message.properties.response_topic
         if topic is None:
             return ""
         if not any(is_below(topic, own) for own in self._own_topics()):
-            return f"No answer is sent to {topic[:100]}: it must stand under {self._own_topics()[0]}."
+            return not_own(topic, self._own_topics()[0])
         if not session.reads(topic):
             return f"No answer is sent: the client has not subscribed to {topic[:100]}."
-        facts = [("status", str(answered.status)), *([("dead-letter", letter)] if letter else [])]
-        properties = Properties(correlation_data=message.properties.correlation_data, user_properties=tuple(facts))
+        facts = tuple(facts_of(answered, letter))
+        properties = Properties(correlation_data=message.properties.correlation_data, user_properties=facts)
         if not session.reply(topic, answered.body(), properties):
             return "No answer is sent: it is larger than the client's maximum packet size."
         return ""
@@ -386,31 +381,3 @@ def _why_not(refused: Refused) -> Reason:
             return Reason.server_unavailable if refused.code == Code.unavailable else Reason.quota_exceeded
         case _:
             return Reason.not_authorized
-
-
-def _method(message: Publish) -> str | None:
-    if not message.properties.user_properties:
-        return None
-    return next((value for name, value in message.properties.user_properties if name == METHOD), None)
-
-
-def _told(message: Publish, answered: Answered, letter: str | None) -> bytes:
-    """An answer with what a message of 3.1.1 cannot say beside it."""
-    return encode(
-        Told(
-            status=answered.status,
-            id=event_id(message.payload),
-            packetId=message.packet_id or msgspec.UNSET,
-            topic=message.topic,
-            deadLetter=letter or msgspec.UNSET,
-            answer=msgspec.Raw(answered.body()),
-        )
-    )
-
-
-def event_id(payload: bytes) -> str | None:
-    """The clientEventId of a message, where it has one."""
-    try:
-        return _with_event_id.decode(payload).clientEventId
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None

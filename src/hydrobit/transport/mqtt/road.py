@@ -19,6 +19,8 @@ from hydrobit.wire.envelope import Error, encode
 
 TOGETHER_MAX = 256
 """So many messages of one sender are handed to the ledger at once."""
+METHOD = "method"
+"""The user property by which a message chooses among the methods of a path."""
 _NO_QUERY: Mapping[str, str] = {}
 _query = msgspec.json.Decoder(dict[str, str | int])
 
@@ -49,11 +51,16 @@ class Sender:
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
-    """One message, as any wire brings it. `method` chooses among the methods of a path."""
+    """One message, as any wire brings it, with its user properties."""
 
     topic: str
     payload: bytes
-    method: str | None = None
+    facts: Sequence[tuple[str, str]] = ()
+
+    @property
+    def method(self) -> str | None:
+        """What it chooses among the methods of a path."""
+        return next((value for name, value in self.facts if name == METHOD), None) if self.facts else None
 
 
 class Answered(msgspec.Struct, frozen=True, gc=False):
@@ -135,9 +142,9 @@ class Road:
     def _length_of_run(self, sender: Sender, found: Target | Refused, messages: Sequence[Message]) -> int:
         if isinstance(found, Refused) or found.operation.together is None:
             return 1
-        first = messages[0]
+        topic, method = messages[0].topic, messages[0].method
         for place, message in enumerate(messages[1:TOGETHER_MAX], 1):
-            if message.topic == first.topic and message.method == first.method:
+            if message.topic == topic and message.method == method:
                 continue
             other = self._find(sender, message)
             if isinstance(other, Refused) or other.operation is not found.operation:

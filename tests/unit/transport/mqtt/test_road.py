@@ -10,7 +10,7 @@ import pytest
 from hydrobit import catalog
 from hydrobit.errors import Code
 from hydrobit.operation import Operation
-from hydrobit.transport.mqtt.road import Answered, Fate, Message, Road, Sender
+from hydrobit.transport.mqtt.road import METHOD, Answered, Fate, Message, Road, Sender
 from tests import gate as gates
 from tests.gate import Gate
 from tests.servers import event, opening
@@ -40,7 +40,8 @@ def token(gate: Gate) -> str:
 
 
 def message(body: object, topic: str = RECORDS, method: str | None = None) -> Message:
-    return Message(topic, body if isinstance(body, bytes) else json.dumps(body).encode(), method)
+    facts = () if method is None else ((METHOD, method),)
+    return Message(topic, body if isinstance(body, bytes) else json.dumps(body).encode(), facts)
 
 
 def told(answer: Answered) -> Any:
