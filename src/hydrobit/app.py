@@ -42,9 +42,8 @@ from hydrobit.transport.http.pages import Fetched, ObjectPage, pages
 from hydrobit.transport.http.server import Server, build
 from hydrobit.transport.http.shell import Answer, Routes, Shell
 from hydrobit.transport.metrics import Metrics
-from hydrobit.transport.mqtt import tcp, websocket
+from hydrobit.transport.mqtt import redelivery, tcp, websocket
 from hydrobit.transport.mqtt.clients import Clients
-from hydrobit.transport.mqtt.redelivery import redelivery
 from hydrobit.transport.mqtt.road import Road
 from hydrobit.transport.mqtt.websocket import Door
 from hydrobit.wire.envelope import encode
@@ -132,8 +131,8 @@ async def serve(
         stack.callback(objects.stop)
         await objects.check()
 
-        async def redeliver(letter: Letter) -> Reply:
-            return await redelivery(road, dispatcher, identity)(letter)
+        async def redeliver(letter: Letter) -> Reply:  # by the road below, which needs the context first
+            return await redelivery.redeliver(road, dispatcher, identity, letter)
 
         context = Context(engine, appender, clock, settings, random, objects, redeliver=redeliver)
         jobs = JobClock((*catalog.JOBS, _key_uses(keys)), context)

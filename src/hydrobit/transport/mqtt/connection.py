@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("hydrobit")
 
+KEEP_ALIVES_MAX = 1.5
+"""So many of its keep-alives a client may be silent (3.1.2.10)."""
 SMALL_BYTES_MAX = 65_536
 """So much each connection may hold without asking for room."""
 
@@ -120,7 +122,7 @@ class Connection:
             pass  # it waits for us
         elif self._is_crowded:
             self._heard = now  # its PINGREQ may stand in what is not read
-        elif session.keep_alive_s and now - self._heard > 1.5 * session.keep_alive_s:
+        elif session.keep_alive_s and now - self._heard > KEEP_ALIVES_MAX * session.keep_alive_s:
             self.end(Reason.keep_alive_timeout)
         elif self.entry.ends_at is not None and self._clients.now() >= self.entry.ends_at:
             self.end(Reason.not_authorized, "token_expired: The token's time is over; connect with a new one.")

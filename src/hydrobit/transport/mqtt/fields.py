@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 VARIABLE_MAX = 0x0FFF_FFFF
 """The most that a variable byte integer holds, in four bytes."""
-TWO_BYTES_MAX = 0xFFFF
 SHARED = "$share/"
 
 

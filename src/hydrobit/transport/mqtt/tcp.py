@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import Any
 
 from hydrobit.errors import SettingError
 from hydrobit.settings import Settings
@@ -54,6 +53,3 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     except (OSError, ssl.SSLError) as e:
         raise SettingError(f"the certificate {certificate} and its key cannot be used: {e}") from e
     return context
-
-
-Connections = set[Any]
