@@ -94,21 +94,28 @@ class SessionBatch:
 
 
 class Keeping:
-    """Each call is durable before it returns, and may be repeated. Sessions open and close from `start` to `stop`."""
+    """Each call is durable before it returns, and may be repeated. Sessions open and close from `start` to `stop`.
 
-    def __init__(self, engine: Engine, clock: Clock, settings: Settings) -> None:
+    `observe` is told of each transaction that openings and ends shared: how many, and how long it took.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        settings: Settings,
+        observe: Callable[[int, float], None] = lambda rows, seconds: None,
+    ) -> None:
         self._engine, self._clock = engine, clock
         self._grace_ms = SEEN_MISSED_MAX * settings.mqtt_seen_interval_s * 1000
         self._letters_max = settings.dead_letters_max
-        self.observe: Callable[[int, float], None] = lambda rows, seconds: None
-        """Told of each transaction that openings and ends shared: how many, and how long it took."""
         self._changes = Appender(
             engine,
             clock,
             SessionBatch(self._grace_ms, settings.mqtt_kept_sessions_max),
             queue_length_max=WAITING_MAX,
             batch_rows_max=TOGETHER_MAX,
-            observe=lambda rows, seconds: self.observe(rows, seconds),
+            observe=observe,
         )
 
     def start(self) -> None:

@@ -1,7 +1,7 @@
 """MQTT sessions that are kept: one owner at a time, found again as they were left, and ended in their time."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -30,8 +30,10 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 @asynccontextmanager
-async def kept(house: House) -> AsyncIterator[Keeping]:
-    keeping = Keeping(house.engine, house.clock, house.context.settings)
+async def kept(
+    house: House, observe: Callable[[int, float], None] = lambda rows, seconds: None
+) -> AsyncIterator[Keeping]:
+    keeping = Keeping(house.engine, house.clock, house.context.settings, observe)
     keeping.start()
     yield keeping
     await keeping.stop()
@@ -164,16 +166,16 @@ async def test_rights_that_change_are_told_by_the_companys_number(gate: Gate) ->
     assert await keeping.device(1, "scale-1") is None
 
 
-async def test_sessions_that_open_at_once_share_transactions(keeping: Keeping, house: House) -> None:
+async def test_sessions_that_open_at_once_share_transactions(house: House) -> None:
     committed: list[int] = []
-    keeping.observe = lambda rows, _seconds: committed.append(rows)
     keys = [(1, "device:scale-1", f"client-{number}") for number in range(100)]
-    opened = await asyncio.gather(*(keeping.open_session(*key, "a", False, HOUR_S) for key in keys))
-    assert opened == [Opened(False, ())] * 100
-    assert sum(committed) == 100
-    assert len(committed) < 10
-    await asyncio.gather(*(keeping.close_session(*key, "a", 0) for key in keys))
-    assert count(house) == 0
+    async with kept(house, lambda rows, _seconds: committed.append(rows)) as keeping:
+        opened = await asyncio.gather(*(keeping.open_session(*key, "a", False, HOUR_S) for key in keys))
+        assert opened == [Opened(False, ())] * 100
+        assert sum(committed) == 100
+        assert len(committed) < 10
+        await asyncio.gather(*(keeping.close_session(*key, "a", 0) for key in keys))
+        assert count(house) == 0
 
 
 async def test_a_subject_keeps_so_many_sessions_and_no_more(tmp_path: Path) -> None:
