@@ -234,8 +234,9 @@ def test_a_user_who_names_a_device_has_its_branch(server: RunningServer, devices
     branch = devices.add("named-1")
     with Client(server.address, path="/mqtt?deviceId=named-1") as client:
         let_in(client, server.token())
-        told = client.publish({"deviceId": "named-1", "readings": []}, f"{branch}/data/plant")
-        assert told.reason != Reason.not_authorized
+        reading = {"recordedAtUtc": "2025-10-19T14:30:00Z", "values": {"growth": 1}}
+        assert client.publish({"readings": [reading]}, f"{branch}/data/plant").reason == Reason.success
+        assert client.publish({}, "control/iot/devices").reason == Reason.not_authorized
     with Client(server.address, path="/mqtt?deviceId=unknown") as client:
         assert client.connect(server.token()).reason == Reason.not_authorized
 
