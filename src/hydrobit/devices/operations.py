@@ -1,19 +1,20 @@
-"""The rows of devices: their register, their tokens, where they connect, what they read, what was refused to them."""
+"""The rows of devices: their register, their tokens, where they connect, what they read.
+
+Those of messages that were refused stand in `letter_operations`.
+"""
 
 import asyncio
-from base64 import b64encode
 from collections.abc import Sequence
-from typing import Any
 
 from msgspec import UNSET, Raw
 
 from hydrobit.audit.service import author_of
-from hydrobit.devices import keeping, letters, reading, service, store
+from hydrobit.devices import keeping, letter_operations, reading, service, store
 from hydrobit.devices import readings as measuring
 from hydrobit.devices.reading import SentReading
 from hydrobit.devices.readings import Outcome
-from hydrobit.devices.store import KeptLetter, RegisteredDevice
-from hydrobit.errors import CATALOGUE, Code, Refused
+from hydrobit.devices.store import RegisteredDevice
+from hydrobit.errors import CATALOGUE, Code
 from hydrobit.identity.signing import SigningKey
 from hydrobit.job import Job
 from hydrobit.kit.instants import write_instant
@@ -28,7 +29,6 @@ from hydrobit.operation import (
     Call,
     Context,
     Http,
-    Letter,
     Operation,
     Parameter,
     Repeat,
@@ -38,11 +38,9 @@ from hydrobit.operation import (
 from hydrobit.settings import Settings
 from hydrobit.storage import directory
 from hydrobit.wire import days, fields
-from hydrobit.wire import dead_letters as letter_wire
 from hydrobit.wire import devices as wire
 from hydrobit.wire import readings as reading_wire
 from hydrobit.wire.body import Body
-from hydrobit.wire.envelope import encode
 from hydrobit.wire.records import BulkSummary
 
 READ_ON_LOOP_LENGTH_MAX = 20
@@ -133,65 +131,6 @@ async def read_readings(context: Context, call: Call, kind: str) -> Reply:
     return Reply(200, reading_wire.ReadingPageEnvelope(data=data))
 
 
-async def list_letters(context: Context, call: Call) -> Reply:
-    (page, page_size), status = call.page, call.query.get("status")
-    total, found = await context.engine.read(store.page_of_letters, call.caller.company, status, page, page_size)
-    items = [letter_wire.DeadLetter(**_letter(letter)) for letter in found]
-    data = letter_wire.DeadLetterPage(total=total, page=page, pageSize=page_size, items=items)
-    return Reply(200, letter_wire.DeadLetterPageEnvelope(data=data))
-
-
-async def read_letter(context: Context, call: Call) -> Reply:
-    letter, payload = await context.engine.read(letters.require, call.caller.company, call.path["letterId"])
-    text, encoding = as_text(payload)
-    data = letter_wire.WholeDeadLetter(payload=text, payloadEncoding=encoding, **_letter(letter))  # type: ignore[arg-type]
-    return Reply(200, letter_wire.DeadLetterEnvelope(data=data))
-
-
-async def replay_letter(context: Context, call: Call) -> Reply:
-    company, name = call.caller.company, call.path["letterId"]
-    kept, payload = await context.engine.read(letters.require, company, name)
-    if context.redeliver is None:
-        raise Refused(Code.unavailable, "This server takes no messages, so that it cannot hand one in anew.")
-    letter = Letter(company, kept.subject, kept.device_id, kept.client_id, kept.topic, payload)
-    reply = await context.redeliver(letter)
-    if letters.is_final(reply.status):
-        await context.engine.write(letters.settle, author_of(context, call), name, reply.status)
-    data = letter_wire.ReplayedDeadLetter(
-        letterId=name,
-        statusCode=reply.status,
-        settled=letters.is_final(reply.status),
-        answer=UNSET if reply.body is None else Raw(encode(reply.body)),
-    )
-    return Reply(200, letter_wire.ReplayedDeadLetterEnvelope(data=data, ignored=call.ignored_or_unset))
-
-
-def as_text(payload: bytes) -> tuple[str, str]:
-    """What stands in a letter as text, and how it was made one."""
-    try:
-        return payload.decode(), "utf-8"
-    except UnicodeDecodeError:
-        return b64encode(payload).decode(), "base64"
-
-
-def _letter(letter: KeptLetter) -> dict[str, Any]:
-    return {
-        "letterId": letters.letter_id(letter.letter_no),
-        "status": "waiting" if letter.replayed_at is None else "replayed",
-        "receivedAtUtc": write_instant(letter.received_at),
-        "auth0Id": letter.subject,
-        "deviceId": letter.device_id or UNSET,
-        "clientId": letter.client_id,
-        "topic": letter.topic,
-        "payloadBytes": letter.length,
-        "code": letter.code,
-        "error": letter.detail,
-        "requestId": letter.request_id,
-        "replayedAtUtc": UNSET if letter.replayed_at is None else write_instant(letter.replayed_at),
-        "replayStatus": UNSET if letter.replay_status is None else letter.replay_status,
-    }
-
-
 def _reading(found: store.Reading) -> reading_wire.Reading:
     return reading_wire.Reading(
         recordedAtUtc=write_instant(found.at),
@@ -260,8 +199,6 @@ def _device(call: Call, device: RegisteredDevice) -> wire.Device:
 TAG = "IoT Endpoint"
 PATH = "/api/control/iot"
 DEVICES = f"{PATH}/devices"
-LETTERS = f"{PATH}/dead-letters"
-LETTER_ID = Parameter("letterId", "path", True, "letter_17")
 MQTT_PATH = "/mqtt"
 
 
@@ -439,62 +376,7 @@ OPERATIONS = (
     *_rows_of_readings("weather"),
     *_rows_of_readings("plant"),
     *_rows_of_readings("irrigation"),
-    Operation(
-        name="listDeadLetters",
-        tag=TAG,
-        summary="List messages that were refused",
-        description=(
-            "Messages that had to be acknowledged although they were refused, since MQTT 3.1.1 knows no refusal; "
-            "latest first. One that nobody saw to is never thrown away."
-        ),
-        http=Http("GET", LETTERS, {200: "One page."}),
-        handler=list_letters,
-        answer=letter_wire.DeadLetterPageEnvelope,
-        roles=ADMINS,
-        repeat=Repeat.reads,
-        errors=(),
-        parameters=(
-            Parameter(
-                "status",
-                "query",
-                False,
-                "waiting",
-                "Only those that wait, or only those that somebody saw to.",
-                {"type": "string", "enum": ["waiting", "replayed"]},
-            ),
-            *PAGING,
-        ),
-    ),
-    Operation(
-        name="readDeadLetter",
-        tag=TAG,
-        summary="Read a message that was refused",
-        description="All that is known of it, and what stands in it.",
-        http=Http("GET", LETTERS + "/{letterId}", {200: "The letter."}),
-        handler=read_letter,
-        answer=letter_wire.DeadLetterEnvelope,
-        roles=ADMINS,
-        repeat=Repeat.reads,
-        errors=(Code.dead_letter_not_found,),
-        parameters=(LETTER_ID,),
-    ),
-    Operation(
-        name="replayDeadLetter",
-        tag=TAG,
-        summary="Hand a refused message in anew",
-        description=(
-            "As if its sender sent it now, and with what the sender may do now. The answer tells what became of it; "
-            "unless that may pass by itself, the letter is settled, also by another refusal."
-        ),
-        http=Http("POST", LETTERS + "/{letterId}/replay", {200: "What became of it."}, body_required=False),
-        handler=replay_letter,
-        request=Body(letter_wire.DeadLetterReplay),
-        answer=letter_wire.ReplayedDeadLetterEnvelope,
-        roles=ADMINS,
-        repeat=Repeat.as_sent,
-        errors=(Code.dead_letter_not_found,),
-        parameters=(LETTER_ID,),
-    ),
+    *letter_operations.OPERATIONS,
 )
 
 JOBS = (
