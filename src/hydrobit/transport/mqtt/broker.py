@@ -22,12 +22,13 @@ from hydrobit.kit.clock import Clock
 from hydrobit.operation import BRANCH, Caller
 from hydrobit.settings import Settings
 from hydrobit.transport.metrics import Metrics, Mqtt
+from hydrobit.transport.mqtt.filters import is_below
 from hydrobit.transport.mqtt.link import Arrived, Connected, Event, Granted, Link, Lost, Taken
 from hydrobit.transport.mqtt.ports import Keeping
 from hydrobit.transport.mqtt.replies import facts_of, not_own, told
 from hydrobit.transport.mqtt.road import TOGETHER_MAX, Answered, Fate, Message, Road, Sender
 from hydrobit.transport.mqtt.tokens import sender_said, take_token
-from hydrobit.transport.mqtt.topics import REPLIES, is_below, replies_of
+from hydrobit.transport.mqtt.topics import REPLIES, replies_of
 
 log = structlog.get_logger("hydrobit")
 

@@ -12,6 +12,7 @@ import structlog
 
 from hydrobit.errors import Code, Refused, StoreError
 from hydrobit.operation import Caller
+from hydrobit.transport.mqtt.filters import is_below
 from hydrobit.transport.mqtt.packets import V5, Publish, Subscribe, Unsubscribe
 from hydrobit.transport.mqtt.ports import SessionKey
 from hydrobit.transport.mqtt.properties import Properties
@@ -19,7 +20,7 @@ from hydrobit.transport.mqtt.reasons import Reason
 from hydrobit.transport.mqtt.replies import facts_of, not_own, told
 from hydrobit.transport.mqtt.road import TOGETHER_MAX, Answered, Fate, Message, Sender
 from hydrobit.transport.mqtt.session import QOS_0, Session
-from hydrobit.transport.mqtt.topics import is_below, replies_of
+from hydrobit.transport.mqtt.topics import replies_of
 from hydrobit.transport.room import Share
 from hydrobit.wire.envelope import Error
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from hydrobit.transport.mqtt.codec import Decoder, Malformed, encode
+from hydrobit.transport.mqtt.filters import is_below, matches
 from hydrobit.transport.mqtt.packets import (
     V5,
     ConnAck,
@@ -32,7 +33,6 @@ from hydrobit.transport.mqtt.packets import (
 )
 from hydrobit.transport.mqtt.properties import NO_PROPERTIES, Properties
 from hydrobit.transport.mqtt.reasons import OF_CONNACK, Reason, ReturnCode
-from hydrobit.transport.mqtt.topics import is_below, matches
 
 CONNECT_BYTES_MAX = 16_384
 """The greatest CONNECT: its sender is a stranger."""

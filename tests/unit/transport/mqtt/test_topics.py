@@ -5,7 +5,8 @@ import pytest
 from hydrobit.catalog import OPERATIONS
 from hydrobit.errors import Code, Refused
 from hydrobit.operation import Device
-from hydrobit.transport.mqtt.topics import Topics, is_below, matches, replies_of
+from hydrobit.transport.mqtt.filters import is_below, matches
+from hydrobit.transport.mqtt.topics import Topics, replies_of
 
 TOPICS = Topics(OPERATIONS)
 BRANCH = Device("scale-1", "proj_1").branch("comp_1")
