@@ -1,0 +1,70 @@
+"""The road by HTTP: requests to httpx and answers back, for both kinds of its clients."""
+
+from typing import Any
+
+import httpx
+
+from hydrobit.client.steps import Answer, Request
+
+ANSWER_S_MAX = 30.0
+
+
+class HttpCarrier:
+    """Keeps a connection open between calls."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self._http = httpx.Client(**_options(url, options))
+
+    def send(self, request: Request, token: str) -> Answer | None:
+        """None when the answer was lost."""
+        try:
+            return _answer(self._http.request(**_said(request, token)))
+        except (httpx.TransportError, httpx.DecodingError):
+            return None
+
+    def close(self) -> None:
+        self._http.close()
+
+
+class AsyncHttpCarrier:
+    """The same on an event loop."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self._http = httpx.AsyncClient(**_options(url, options))
+
+    async def send(self, request: Request, token: str) -> Answer | None:
+        """None when the answer was lost."""
+        try:
+            return _answer(await self._http.request(**_said(request, token)))
+        except (httpx.TransportError, httpx.DecodingError):
+            return None
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+def _options(url: str, given: dict[str, Any]) -> dict[str, Any]:
+    reads_certificates = url.startswith("https:")  # which takes longer than a call
+    return {"base_url": url, "timeout": ANSWER_S_MAX, "verify": reads_certificates, **given}
+
+
+def _said(request: Request, token: str) -> dict[str, Any]:
+    headers = {"authorization": f"Bearer {token}"}
+    if request.body is not None:
+        headers["content-type"] = "application/json"
+    return {
+        "method": request.method,
+        "url": request.path,
+        "params": dict(request.query),
+        "content": request.body,
+        "headers": headers,
+    }
+
+
+def _answer(response: httpx.Response) -> Answer:
+    return Answer(response.status_code, response.content, _seconds(response.headers.get("retry-after")))
+
+
+def _seconds(text: str | None) -> float | None:
+    """A `Retry-After` in seconds. A date counts as none: its clock may not be ours."""
+    return float(text) if text is not None and text.isascii() and text.isdigit() else None
