@@ -29,6 +29,8 @@ app.command(outbox)
 TOKEN_BYTES_MAX = 16_384
 LOOK_EVERY_S = 1.0
 """So often `watch` looks for new counts; other processes hand them in."""
+TRY_EVERY_S_MAX = 60.0
+"""So often it tries at least, where the server lets it not in or is away."""
 TOKEN = "HYDROBIT_CLIENT_TOKEN"
 
 OutboxFile = Annotated[
@@ -113,12 +115,14 @@ def watch_outbox(
     """Send counts as they are kept, until Ctrl-C. Where the server is away, they wait."""
     try:
         with Outbox(file) as opened, _client(url, token_file, user) as client:
+            wait_s = LOOK_EVERY_S
             while True:
                 if opened.waiting(1):
                     with _shown(opened, as_json) as tell:
                         done = client.deliver(opened, tell)
                     _print(done, as_json)
-                time.sleep(LOOK_EVERY_S)
+                    wait_s = LOOK_EVERY_S if done.stopped is None else min(2 * wait_s, TRY_EVERY_S_MAX)
+                time.sleep(wait_s)
     except KeyboardInterrupt:
         pass
 

@@ -57,9 +57,10 @@ _failure = msgspec.json.Decoder(Failure)
 def failure_of(answer: Answer) -> Failure | None:
     """The error that a server of ours tells; None for what a proxy or somebody's log-in page says."""
     try:
-        return _failure.decode(answer.body)
+        failure = _failure.decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    return failure if failure.status == "error" else None
 
 
 def judge(answer: Answer | None) -> tuple[Verdict, Failure | None]:

@@ -310,8 +310,12 @@ def _make_private(path: Path) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     file = sqlite3.connect(path, timeout=BUSY_S_MAX, isolation_level=None, check_same_thread=False)
-    file.execute("pragma journal_mode = wal")
-    file.execute("pragma synchronous = full")
+    try:
+        file.execute("pragma journal_mode = wal")
+        file.execute("pragma synchronous = full")
+    except BaseException:
+        file.close()
+        raise
     return file
 
 
