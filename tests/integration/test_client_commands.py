@@ -16,7 +16,7 @@ from tests import engines
 from tests.callers import Caller, Json
 from tests.commands import hydrobit
 from tests.servers import RunningServer
-from tests.tools import alone_on
+from tests.tools import alone_on, needs
 from tests.watching import until
 
 pytestmark = alone_on(SQLITE, "commands of the client do not see the server's store")
@@ -76,6 +76,9 @@ def test_a_dead_letter_is_listed_put_right_and_sent(shell: Shell, admin: Caller)
     assert shell.printed("outbox", "again", "1", "--session", session_id) == "1 waits again"
     assert shell.printed("outbox", "forget", "2") == "forgot 2"
     assert shell.json("sync")[0]["recorded"] == 1
+    shell.printed("record", "6507f1e3c9d8e2a4b1f9c3d5", "JS0315", "John Smith")
+    assert shell.json("sync")[0]["refused"] == 1
+    assert shell.printed("outbox", "again", "--all") == "3 waits again"
     assert shell.printed("outbox", "list") == "nothing is refused"
     done = shell.run("outbox", "forget", "2")
     assert (done.returncode, "there is no count 2" in done.stderr) == (1, True)
@@ -123,6 +126,20 @@ def test_a_watch_sends_what_other_processes_keep(
     assert admin.session(session_id)["totalUnits"] == 3
     assert watching.stdout is not None
     assert json.loads(watching.stdout.readline())["waiting"] == 0
+
+
+@needs("strace")
+def test_a_count_is_synced_before_it_is_said_to_be_kept(shell: Shell, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    program = [sys.executable, "-m", "hydrobit", "record", "session", "JS0315", "John Smith"]
+    watched = ["strace", "-y", "-f", "-o", str(trace), "-e", "trace=write,pwrite64,fsync,fdatasync", *program]
+    environment = engines.clean_environment(None, **shell.environment)
+    subprocess.run(watched, env=environment, check=True, capture_output=True)
+    lines = trace.read_text().splitlines()
+    told = next(place for place, line in enumerate(lines) if '"kept 1 as' in line)
+    written = [place for place, line in enumerate(lines[:told]) if "pwrite64" in line and "outbox-wal" in line]
+    synced = [place for place, line in enumerate(lines[:told]) if "sync(" in line and "outbox-wal" in line]
+    assert written[-1] < synced[-1]
 
 
 def test_a_second_sender_is_told_of_the_first(shell: Shell) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -52,7 +52,7 @@ TokenFile = Annotated[
     ),
 ]
 User = Annotated[str | None, Parameter(name="--user", help="Who calls; the token's own user where it is left out.")]
-Numbers = Annotated[list[int], Parameter(name="NUMBER", help="As `outbox list` shows it.")]
+Numbers = Annotated[Sequence[int], Parameter(name="NUMBER", help="As `outbox list` shows it.", negative="")]
 DEFAULT = Path("hydrobit.outbox")
 
 
@@ -141,8 +141,9 @@ def list_items(
 
 @outbox.command(name="again")
 def hand_in_again(
-    numbers: Numbers,
+    numbers: Numbers = (),
     *,
+    every: Annotated[bool, Parameter(name="--all", help="All dead letters.", negative="")] = False,
     session: Annotated[str | None, Parameter(help="Another session.")] = None,
     worker: Annotated[str | None, Parameter(help="Another worker.")] = None,
     at: Annotated[str | None, Parameter(help="Another time of counting.")] = None,
@@ -152,8 +153,10 @@ def hand_in_again(
     """Hand in dead letters anew, with what was put right."""
     said = {"sessionId": session, "workerId": worker, "recordedAtUtc": at, "clientEventId": event}
     changes = {name: value for name, value in said.items() if value is not None}
+    if not numbers and not every:
+        raise SettingError("name dead letters by their numbers, or all of them by --all")
     with _existing(file) as opened:
-        for each in numbers:
+        for each in [item.number for item in _all(opened, State.refused)] if every else numbers:
             print(f"{opened.again(each, **changes).number} waits again")
 
 

@@ -4,6 +4,7 @@ httpx is imported when a client is made, so that a command which only keeps a co
 """
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from hydrobit.client.steps import Answer, Request
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     import httpx
 
 ANSWER_S_MAX = 30.0
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class HttpCarrier:
@@ -54,8 +56,14 @@ class AsyncHttpCarrier:
 
 
 def _options(url: str, given: dict[str, Any]) -> dict[str, Any]:
-    reads_certificates = url.startswith("https:")  # which takes longer than a call
-    return {"base_url": url, "timeout": ANSWER_S_MAX, "verify": reads_certificates, **given}
+    place = urlsplit(url)
+    usual = {
+        "base_url": url,
+        "timeout": ANSWER_S_MAX,
+        "verify": place.scheme != "http",  # reading certificates takes longer than a call
+        "trust_env": place.hostname not in _THIS_MACHINE,  # a proxy has no part in a talk with this machine
+    }
+    return {**usual, **given}
 
 
 def _said(request: Request, token: str) -> dict[str, Any]:
