@@ -13,6 +13,12 @@
     ├── Duplicate         a unique constraint refused a row (raised by storage, answered by the ledger)
     ├── LedgerBroken      `verify` found an entry, key, sum or head that does not fit
     ├── Malformed         a peer's bytes are not MQTT as specified (in `transport.mqtt.fields`)
+    ├── Declined          a server refused a call of the client for good (this and what follows: in `client.failures`)
+    ├── Unanswered        nobody answered the client
+    ├── OutboxError       the client's outbox cannot be used
+    │   ├── NotKept           what was handed in is not on the disk
+    │   └── OutboxInUse       another process sends it
+    ├── TransportMissing  a package is not installed that the client's way to the server needs
     └── DemoFailed        the demo's own server did not answer as it should (in `demo.api`)
 
 Status and MQTT reason stand here and nowhere else.

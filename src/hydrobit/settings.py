@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from hydrobit.errors import SettingError
 
 PREFIX = "HYDROBIT_"
+CLIENT_PREFIX = f"{PREFIX}CLIENT_"
+"""Of variables that the client's commands read; a server in the same shell passes them over."""
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,62}", re.IGNORECASE | re.ASCII)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,12}")
 
@@ -134,7 +136,7 @@ def load(environment: Mapping[str, str] = os.environ, **flags: Any) -> Settings:
     known = {PREFIX + field.name.upper(): field for field in fields(Settings)}
     values: dict[str, Any] = {}
     for name, text in environment.items():
-        if not name.startswith(PREFIX):
+        if not name.startswith(PREFIX) or name.startswith(CLIENT_PREFIX):
             continue
         if name not in known:
             raise SettingError(f"{name} is not a setting; see docs/reference/settings.md for those that are")

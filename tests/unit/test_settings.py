@@ -22,7 +22,7 @@ def test_without_any_the_defaults_hold() -> None:
 
 
 def test_variables_of_others_are_passed_over() -> None:
-    assert load({"PATH": "/bin", "HYDROBITX": "1", "PORT": "1"}) == Settings()
+    assert load({"PATH": "/bin", "HYDROBITX": "1", "PORT": "1", "HYDROBIT_CLIENT_URL": "1"}) == Settings()
 
 
 def test_every_setting_is_read_from_its_variable() -> None:

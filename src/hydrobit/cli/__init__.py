@@ -14,6 +14,7 @@ COMMANDS = {
     "devices": ("device",),
     "explain": ("explain",),
     "forms": ("form", "task"),
+    "outbox": ("outbox", "record", "sync", "watch"),
     "people": ("audit", "company", "key", "user"),
     "projects": ("project", "sector"),
     "run": ("demo", "serve", "serve-process"),

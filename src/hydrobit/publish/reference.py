@@ -105,6 +105,7 @@ def _settings(settings: type[Settings]) -> str:
         _DERIVED,
         "Read once at the start from the environment; flags of a command win over it. Units stand in the names; lists",
         "are separated by commas. An unknown name, or a value that cannot be used, stops the start with a sentence.",
+        "`HYDROBIT_CLIENT_...` are [the client's](../how-to/python-client.md): no server reads them.",
         "",
     ]
     for title, fields in sections:
