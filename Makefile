@@ -20,7 +20,7 @@ setup: .venv/ready ## fetch uv and build .venv from uv.lock
 run: .venv/ready ## serve on http://127.0.0.1:8080 with a demo morning in ./data, until Ctrl-C
 	@exec $(RUN) $(ARGS)
 
-test: .venv/ready ## run every test, in as many processes as there are cores
+test: .venv/ready ## run every test, in one process more than there are cores
 	@scripts/install_tool.sh $(TEST_TOOLS)
 	.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 

@@ -8,6 +8,7 @@ from tests import engines, forks
 from tests.tools import measured as measured
 from tests.tools import pytest_collection_modifyitems as pytest_collection_modifyitems
 from tests.tools import pytest_terminal_summary as pytest_terminal_summary
+from tests.tools import pytest_xdist_auto_num_workers as pytest_xdist_auto_num_workers
 
 
 @pytest.fixture(scope="session")

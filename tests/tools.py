@@ -7,26 +7,34 @@ from collections.abc import Callable
 import pytest
 
 LONG = (
-    "test_kill",
-    "test_ledger_machine",
-    "test_command_line",
     "test_isolation",
-    "test_schemathesis",
-    "test_verify",
-    "test_copy",
+    "test_ledger_machine",
     "test_demo",
+    "test_verify",
+    "test_limits",
+    "test_schemathesis",
+    "test_projects",
+    "test_copy",
+    "test_broker",
+    "test_how_to",
+    "test_mqtt_kill",
     "test_photos",
     "test_form_media",
+    "test_one_key_many_clients",
+    "test_kill",
+    "test_stop",
+    "test_command_line",
+    "test_mutations",
     "test_people",
-    "test_projects",
-    "test_how_to",
+    "test_processes",
+    "test_mqtt",
+    "test_postgres",
     "test_erasure",
     "test_backup_and_restore",
     "test_database_away",
-    "test_proxy",
     "test_simulate",
+    "test_proxy",
     "test_health",
-    "test_broker",
 )
 """Files that take longest, longest first: begun early, so that at the end no process waits for another's last file."""
 MEASURED = "measured"
@@ -49,6 +57,11 @@ def alone_on(engine: str, why: str) -> pytest.MarkDecorator:
     """Mark a test that says something of one engine alone; `why` is for its reader."""
     assert why
     return pytest.mark.alone_on(engine)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process more than there are processors: many tests wait for a process, a disk or a time that passes."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

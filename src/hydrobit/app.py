@@ -139,9 +139,6 @@ async def serve(
         jobs.start()
         stack.push_async_callback(jobs.stop)
 
-        def stopping() -> None:
-            engine.end_within(settings.stop_s_max)
-
         dispatcher = Dispatcher(context, identity, metrics)
         road = Road(catalog.OPERATIONS, dispatcher, partial(_message_bytes_max, settings))
         keeping = Keeping(engine, clock, settings)
@@ -155,7 +152,9 @@ async def serve(
         if settings.broker_url:
             await _attach(settings, road, identity, keeping, clock, metrics, place, stack)
 
-        server = _http_server(context, dispatcher, clients, metrics, started, stopping)
+        server = _http_server(
+            context, dispatcher, clients, metrics, started, stopping=partial(engine.end_within, settings.stop_s_max)
+        )
         await _listen_for_mqtt(settings, clients, server, stack, shares_port=place is not None)
         settle_memory()
         await server.serve([place.listening] if place else None)

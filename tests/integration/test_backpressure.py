@@ -159,6 +159,7 @@ def test_a_full_disk_is_said_to_every_caller_and_passes(tmp_path: Path, left: Ca
     with running(tmp_path / "data") as server, phones_of(server, CALLERS) as phones:
         session_id = session_on(server)
         stored: list[str] = []
+        refused = 0
         with full_disk(server, left(server)):
             for turn in range(5):
                 bodies = [event(session_id, f"evt-{turn}-{number}") for number in range(CALLERS)]
@@ -170,7 +171,8 @@ def test_a_full_disk_is_said_to_every_caller_and_passes(tmp_path: Path, left: Ca
                 for answer in answers:
                     if answer.status != 201:
                         assert_try_again(answer, "unavailable")
-            assert answer.status == 503, "the disk is not full"
+                        refused += 1
+            assert refused, "the disk is not full"
             assert phones[0].call("GET", f"{PRODUCTION}/sessions/{session_id}").status == 200
 
         for turn in range(5):

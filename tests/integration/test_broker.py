@@ -395,6 +395,7 @@ def test_a_device_that_waits_keeps_its_order_and_holds_up_no_other(tmp_path: Pat
         assert counted(node, session_id)["evt_behind"] == 1
 
 
+@alone_on(SQLITE, "the store has no part in it")
 def test_the_log_says_what_may_be_wrong_where_two_processes_have_one_name(
     server: RunningServer, broker: Mosquitto, tmp_path: Path
 ) -> None:

@@ -242,13 +242,11 @@ def test_a_morning_whose_sums_differ_ends_the_server_with_a_sentence(tmp_path: P
     assert "curl" not in ended.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_demo_that_is_ended_while_it_plays_may_be_started_again(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_demo_that_is_killed_while_it_plays_may_be_started_again(tmp_path: Path) -> None:
     with demo(tmp_path / "data") as first:
         first.read_until("records: 50 of 200")
-        status, errors = first.stop(number)
-        assert status == (-signal.SIGKILL if number == signal.SIGKILL else 0)
-        assert "Traceback" not in errors
+        status, _ = first.stop(signal.SIGKILL)
+        assert status == -signal.SIGKILL
     with demo(tmp_path / "data") as second:
         session = whole_session(second.read_all())
         assert sums(session) == planned(session)

@@ -190,12 +190,14 @@ def test_what_does_not_fit_into_full_dead_letters_is_not_acknowledged_until_ther
 
 
 def test_subscriptions_that_come_and_go_cost_nobody_much(server: RunningServer, client: Client) -> None:
+    before = memory_kib(server)
     for number in range(1, 501):
         client.send(
             Subscribe(number, (Subscription(f"{REPLIES}/{number}"),)), Unsubscribe(number, (f"{REPLIES}/{number}",))
         )
         assert client.expect(SubAck).reasons == (Reason.success,)
         assert client.expect(UnsubAck).reasons == (Reason.success,)
+    assert memory_kib(server) - before < 8 * KIB_PER_MIB
 
 
 def test_a_name_from_outside_does_not_write_a_line_of_the_log(tmp_path: Path) -> None:

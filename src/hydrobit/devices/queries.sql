@@ -81,7 +81,8 @@ from mqtt_session where company = :company and subject = :subject and client_id 
 -- name: count_kept_sessions
 -- Those of one subject that stay after their connection; no more are counted than matter.
 select count(*) from (
-    select 1 from mqtt_session where company = :company and subject = :subject and expiry_s > 0 limit :most
+    select 1 from mqtt_session where company = :company and subject = :subject and expiry_s > 0
+    order by client_id limit :most
 ) as kept
 
 -- name: add_mqtt_session

@@ -120,10 +120,14 @@ class Clients:
     def _check_room(self, entry: Entry) -> None:
         if entry.key in self._connections:
             return  # it takes the place of the one before
-        if self._of_company[entry.key.company] >= self._settings.mqtt_company_connections_max:
-            raise Refused(Code.too_many_connections, "The company has too many connections.")
-        if entry.device and self._of_device[entry.device] >= self._settings.mqtt_device_connections_max:
-            raise Refused(Code.too_many_connections, "The device has too many connections.")
+        of_company, of_device = (
+            self._settings.mqtt_company_connections_max,
+            self._settings.mqtt_device_connections_max,
+        )
+        if self._of_company[entry.key.company] >= of_company:
+            raise Refused(Code.too_many_connections, f"The company has {of_company} connections here; end some first.")
+        if entry.device and self._of_device[entry.device] >= of_device:
+            raise Refused(Code.too_many_connections, f"The device has {of_device} connections here; end one first.")
 
     def _count(self, entry: Entry, number: int) -> None:
         company = entry.key.company

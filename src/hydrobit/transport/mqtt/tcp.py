@@ -9,6 +9,9 @@ from hydrobit.settings import Settings
 from hydrobit.transport.mqtt.carrying import Carrying
 from hydrobit.transport.mqtt.connection import Head
 
+BACKLOG = 2_048
+"""Connections that wait to be taken: devices come back together."""
+
 
 class Tcp(Carrying):
     """One connection."""
@@ -27,7 +30,7 @@ async def listen(settings: Settings, make: Callable[[], Tcp], *, shares_port: bo
     host, port = address(settings.mqtt_listen)
     try:
         return await asyncio.get_running_loop().create_server(
-            make, host, port, ssl=_tls(settings), backlog=2048, reuse_port=shares_port or None
+            make, host, port, ssl=_tls(settings), backlog=BACKLOG, reuse_port=shares_port or None
         )
     except OSError as e:
         raise SettingError(f"MQTT cannot listen at {settings.mqtt_listen}: {e.strerror or e}") from e

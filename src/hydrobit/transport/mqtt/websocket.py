@@ -127,9 +127,8 @@ class WebSocket(Carrying):
         if not self.door.has_path(path):
             return self._refused(404, Refused(Code.unknown_path, f"There is nothing at {path[:200]}."), path)
         if origin is not None and "*" not in self.door.origins and Origin(origin) not in self.door.origins:
-            return self._refused(
-                403, Refused(Code.role_forbidden, "This page may not connect; see cors_origins."), path
-            )
+            elsewhere = "This page may not connect; add its origin to HYDROBIT_CORS_ORIGINS."
+            return self._refused(403, Refused(Code.role_forbidden, elsewhere), path)
         response = self._frames.accept(request)
         if response.status_code == http.HTTPStatus.BAD_REQUEST:
             asks = Refused(Code.invalid_value, "Ask for a WebSocket of version 13 with the subprotocol mqtt.")
