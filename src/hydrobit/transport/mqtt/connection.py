@@ -223,8 +223,7 @@ class Connection:
 
     async def _subscribe(self) -> None:
         session = self._session
-        asked = session.inbox.popleft()
-        assert isinstance(asked, Subscribe | Unsubscribe), "messages are answered elsewhere"
+        asked = session.take_asked()
         if session.expiry_s:
             filters = session.after(asked)
             if not await self._clients.keeping.set_subscriptions(*self.entry.key, self.owner, filters):
