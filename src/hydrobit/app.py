@@ -175,7 +175,7 @@ async def _listen_for_mqtt(
     connections = server.server_state.connections
 
     def make() -> tcp.Tcp:
-        return tcp.Tcp(clients, connections, settings.keep_alive_s)
+        return tcp.Tcp(clients, connections, settings.keep_alive_s, server.connections_max)
 
     listener = await tcp.listen(settings, make, shares_port=shares_port)
     stack.callback(listener.close)

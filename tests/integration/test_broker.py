@@ -35,6 +35,7 @@ UNREADABLE = {
     "a property that is cut": bytes([0x32, 8, 0, 1, 97, 0, 1, 2, 0x26, 0]),
 }
 KEEPS_ALL = ("max_queued_messages 0",)
+PACKET_BYTES_MAX = 100_000
 
 
 def at(broker: Mosquitto, name: str = "one") -> dict[str, str]:
@@ -447,6 +448,21 @@ def test_the_log_holds_no_password(tmp_path: Path) -> None:
         with Caller(node) as calling:
             assert calling.get("/readyz").status_code == 200
         assert "s3cret-word" not in log_of(node)
+
+
+def test_a_reply_that_the_broker_would_not_take_is_not_sent_whatever_makes_it_large(tmp_path: Path) -> None:
+    """A broker ends the connection over such a packet, gives its message out again, and so on for ever."""
+    with mosquitto(tmp_path, more=(f"max_packet_size {PACKET_BYTES_MAX}",)) as broker, ExitStack() as held:
+        server = held.enter_context(running(tmp_path / "data", environment=at(broker)))
+        attached(server)
+        admin = held.enter_context(Caller(server))
+        scale = held.enter_context(at_broker(broker.port, "scale-1", registered(admin, "scale-1"), V5))
+        session_id = admin.opened()
+        many = {"auth0Id": demo.ADMIN, "records": [{}] * 500}  # each is answered with a sentence
+        scale.publish(many, f"{RECORDS}/bulk", response_topic="replies/scale-1", correlation=bytes(60_000))
+        scale.publish(event(session_id, "evt_1"))
+        assert scale.heard().body["id"] == "evt_1"
+        assert "broker not connected" not in log_of(server)
 
 
 def test_a_device_may_have_its_topics_under_production(admin: Caller, scale: BrokerDevice) -> None:

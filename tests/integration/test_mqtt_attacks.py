@@ -33,7 +33,7 @@ from tests import engines
 from tests.callers import Caller, add_people
 from tests.mqtt_raw import RECORDS, Client, Ended, frame, message
 from tests.servers import RunningServer, event, running
-from tests.sockets import Connection
+from tests.sockets import Connection, free_port, request
 from tests.watching import memory_kib, until
 
 LETTERS = "/api/control/iot/dead-letters"
@@ -48,6 +48,7 @@ LIMITS = {
 KIB_PER_MIB = 1_024
 NOBODY_WAITS_S_MAX = 2.0
 SENDING_S = 2.0
+PIPELINED = 2_000
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +214,62 @@ def test_a_name_from_outside_does_not_write_a_line_of_the_log(tmp_path: Path) ->
                 assert client.ended() is None
         assert server.stop() == 0
     assert "forged" not in (tmp_path / "data.log").read_text()
+
+
+def upgrade(path: str = "/mqtt", **changes: str) -> bytes:
+    """The bytes of a request that asks for a WebSocket."""
+    said = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Protocol": "mqtt",
+    }
+    return request("GET", path, headers=said | changes)
+
+
+def test_a_websocket_does_not_overtake_an_answer_that_is_outstanding(server: RunningServer) -> None:
+    with Connection(server.address) as connection:
+        connection.send(request("GET", "/readyz") + upgrade())
+        assert connection.answer().status == 200
+        assert connection.answer().status == 401, "it is answered as the plain call that it is as well"
+    with Connection(server.address) as connection:
+        assert connection.call("GET", "/readyz").status == 200
+        connection.send(upgrade())
+        assert connection.answer().status == 101
+
+
+def test_many_requests_for_another_protocol_are_each_passed_over(server: RunningServer) -> None:
+    asked = request("GET", "/healthz", headers={"Upgrade": "h2c", "Connection": "Upgrade"})
+    with Connection(server.address) as connection:
+        connection.send(asked * PIPELINED)
+        assert {connection.answer().status for _ in range(PIPELINED)} == {200}
+
+
+def test_a_request_for_a_websocket_that_cannot_be_read_is_refused_without_a_word_in_the_log(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as server:
+        with Connection(server.address) as connection:
+            connection.send(upgrade().replace(b"dGhl", b"\xff\xfe\xfd\xfc"))
+            assert connection.answer().code == "invalid_value"
+        assert server.stop() == 0
+    assert "Traceback" not in (tmp_path / "data.log").read_text()
+
+
+def test_connections_of_plain_mqtt_are_counted_with_all_others(tmp_path: Path) -> None:
+    port, most = free_port(), 5
+    limits = {"HYDROBIT_MQTT_LISTEN": f"127.0.0.1:{port}", "HYDROBIT_CONNECTIONS_MAX": str(most)}
+    with running(tmp_path / "data", environment=limits) as server, ExitStack() as held:
+        clients = [held.enter_context(Client(f"tcp://127.0.0.1:{port}", path="")) for _ in range(most + 1)]
+        with pytest.raises(Ended):
+            clients[-1].next()
+        clients[0].close()
+
+        def is_let_in() -> bool:
+            with Client(f"tcp://127.0.0.1:{port}", path="") as client, suppress(Ended):
+                return client.connect(server.token()).reason == Reason.success
+            return False
+
+        until(is_let_in, "room for another connection")
 
 
 def test_after_all_of_it_the_server_answers(server: RunningServer, client: Client) -> None:

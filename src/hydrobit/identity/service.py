@@ -63,6 +63,10 @@ class Identity:
         """Who was known as this before, with the rights of now. Raises Refused as `caller` does."""
         return await self._engine.look_up(acting, company, subject, device_id)
 
+    async def acting_again(self, caller: Caller) -> Caller:
+        """The same caller, no key's, with the rights of now. Raises Refused as `caller` does."""
+        return await self.acting(caller.company, caller.user_id, caller.device.device_id if caller.device else None)
+
     async def issued_to(self, token: str, now: int) -> Caller | None:
         """Whose device a token of ours was issued to, be it over, its device revoked or its sender turned away; for
         messages that are to be kept, never to be answered: the caller may do nothing. None for one that is not genuine,

@@ -50,8 +50,8 @@ class Proof:
 
     @property
     def caller(self) -> Hashable:
-        """Under what the caller's facts are remembered."""
-        return self.subject if self.device is None else (self.device, self.subject)
+        """Under what the caller's facts are remembered; they were looked up together with the key."""
+        return self.subject, self.device, self.kid_in_store
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,7 @@ class Dispatcher:
         if isinstance(token, Refused):
             raise token
         if isinstance(token, Caller):
-            caller = token
+            caller = await self._identity.acting_again(token) if anew else token
         else:
             will_do = not anew and (operation.judges_caller or not self._has_nodes)
             known = self._identity.known(token, now) if will_do else None

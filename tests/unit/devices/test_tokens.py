@@ -156,6 +156,22 @@ async def test_a_token_is_signed_by_the_key_that_signs_now(gate: Gate) -> None:
     assert (await gate.get("/mqtt", params={"deviceId": "scale-1"}, headers=with_iot(token))).status_code == 200
 
 
+async def test_a_token_of_a_withdrawn_key_is_not_kept_alive_by_its_users_other_tokens(gate: Gate) -> None:
+    stolen = {"authorization": f"Bearer {gate.token()}"}
+    assert (await gate.get(DEVICES, headers=stolen)).status_code == 200
+    house, path = gate.house, directory.signing_key(gate.house.context.settings)
+    with engines.opened(house.data) as store:
+        gate.signing, withdrawn = (
+            own_keys.rotate(store, path, house.clock.now(), house.context.random),
+            gate.signing.kid,
+        )
+        store.write(own_keys.withdraw, withdrawn, None, house.clock.now(), house.context.random)
+    for _ in range(2):
+        house.clock.forward(FACTS_AGE_MS)
+        assert (await gate.get(DEVICES)).status_code == 200
+        refusal(await gate.get(DEVICES, headers=stolen), 401, "token_invalid")
+
+
 # What it opens
 
 

@@ -94,8 +94,13 @@ class GuardedProtocol(HttpToolsProtocol):
             self._turn_away(Code.too_many_connections, "Try again in a moment.")
 
     def data_received(self, data: bytes) -> None:
+        while data:
+            data = self._take(data)
+
+    def _take(self, data: bytes) -> bytes:
+        """Reads what came; returns what is to be read anew, behind a request for a protocol that is not spoken."""
         if self._last_words is not None:
-            return
+            return b""
         if self._since is None:
             self._since = time.monotonic()
         self._chunk_bytes = chunk_bytes = len(data)
@@ -104,16 +109,21 @@ class GuardedProtocol(HttpToolsProtocol):
         self._received += chunk_bytes
         self._beside_body += chunk_bytes
         self._unset_keepalive_if_required()
+        again = b""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             if self.parser.get_method() != b"CONNECT":  # it is answered like any method that its path does not take
-                self._pass_over_upgrade(data[upgrade.args[0] :])
+                if self._should_upgrade():
+                    self.handle_websocket_upgrade()
+                    return b""
+                again = self._without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._turn_away(Code.invalid_value, "These bytes are not a request of HTTP/1.1.")
         most = self.guard.header_bytes_max
         if (self._in_head and self._head_bytes > most) or (self._in_body and self._beside_body > most):
             self._refuse_head()
+        return b"" if self._is_over() else again
 
     # What the parser tells.
 
@@ -246,22 +256,20 @@ class GuardedProtocol(HttpToolsProtocol):
         self._turn_away(Code.headers_too_large, f"It may have at most {self.guard.header_bytes_max} bytes.")
 
     def _should_upgrade(self) -> bool:
-        return self.parser.get_method() == b"GET" and super()._should_upgrade()
+        """Not while an earlier answer is outstanding: it would come as a part of the other protocol."""
+        return self.parser.get_method() == b"GET" and not self._has_earlier() and super()._should_upgrade()
 
     def _is_unwanted_upgrade(self) -> bool:
         return not self._should_upgrade() and self.parser.get_method() != b"CONNECT"
 
-    def _pass_over_upgrade(self, rest: bytes) -> None:
-        """Reads a request as if it had not asked for another protocol (RFC 9110, 7.8).
+    def _without_upgrade(self, rest: bytes) -> bytes:
+        """A request as if it had not asked for another protocol (RFC 9110, 7.8), and what came behind its head.
 
         Java's HttpClient asks for h2c with every first call; the parser leaves the body of such a request unread.
         """
-        if self._should_upgrade():
-            self.handle_websocket_upgrade()
-            return
         head = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
         head += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._in_message = self._in_head = False
-        self.data_received(b"\r\n".join([*head, b"", rest]))
+        return b"\r\n".join([*head, b"", rest])

@@ -36,9 +36,11 @@ class Server(uvicorn.Server):
         started: Callable[[int], None],
         stopping: Callable[[], None],
         ticking: Callable[[], None],
+        connections_max: int,
     ) -> None:
         super().__init__(config)
         self._tell_started, self._tell_stopping, self._tick = started, stopping, ticking
+        self.connections_max = connections_max
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -101,7 +103,7 @@ def build(
         timeout_graceful_shutdown=settings.stop_s_max,
         backlog=2048,
     )
-    return Server(config, started, stopping, ticking)
+    return Server(config, started, stopping, ticking, guard.connections_max)
 
 
 def allow_connections(wanted: int) -> int:

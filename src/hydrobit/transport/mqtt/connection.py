@@ -13,7 +13,7 @@ import structlog
 from hydrobit.errors import Code, Refused, StoreError
 from hydrobit.operation import Caller
 from hydrobit.transport.mqtt.filters import is_below
-from hydrobit.transport.mqtt.packets import V5, Publish, Subscribe, Unsubscribe
+from hydrobit.transport.mqtt.packets import V5, Publish
 from hydrobit.transport.mqtt.ports import SessionKey
 from hydrobit.transport.mqtt.properties import Properties
 from hydrobit.transport.mqtt.reasons import Reason
@@ -221,8 +221,7 @@ class Connection:
 
     async def _subscribe(self) -> None:
         session = self._session
-        asked = session.inbox.popleft()
-        assert isinstance(asked, Subscribe | Unsubscribe), "messages are answered elsewhere"
+        asked = session.take_asked()
         if session.expiry_s:
             filters = session.after(asked)
             if not await self._clients.keeping.set_subscriptions(*self.entry.key, self.owner, filters):

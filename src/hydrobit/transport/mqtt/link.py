@@ -26,7 +26,7 @@ KEEP_ALIVE_S = 30
 RECONNECT_S_MIN, RECONNECT_S_MAX = 1, 30
 """The pause before the connection is tried again; each is twice the one before."""
 HEAD_BYTES_MAX = 16_384
-"""What a packet may have beside its payload, roughly: topic, correlation data, user properties."""
+"""What a packet may have beside its payload, topic and correlation data, roughly: user properties."""
 REPLIES_MAX = 20
 """So many are sent before the broker has taken the first: as many as Mosquitto takes."""
 QOS_1 = 1
@@ -139,7 +139,7 @@ class Link:
         number. None where the broker takes no packet of that size.
         """
         most = self._packet_bytes_max
-        if most and len(payload) + HEAD_BYTES_MAX > most:
+        if most and len(payload) + len(topic.encode()) + len(correlation or b"") + HEAD_BYTES_MAX > most:
             return None
         properties = _properties(PacketTypes.PUBLISH)
         if facts:

@@ -40,6 +40,8 @@ CLIENT_ID_LENGTH_MAX = 128
 FILTER_LENGTH_MAX = 512
 REASON_LENGTH_MAX = 1_000
 TOPIC_ALIASES_MAX = 16
+OBJECT_BYTES = 150
+"""About what a user property or a filter holds beside its letters, of which it may have none."""
 QOS_0, QOS_1, QOS_2 = 0, 1, 2
 _REFUSED_IN_V3 = Reason.unspecified_error
 """The one refusal that a 3.1.1 SUBACK knows."""
@@ -145,6 +147,13 @@ class Session:
             taken.append(inbox.popleft())  # type: ignore[arg-type]
         self._waiting_bytes -= sum(map(_size, taken))
         return taken
+
+    def take_asked(self) -> Subscribe | Unsubscribe:
+        """The change of subscriptions at the front of the inbox."""
+        asked = self.inbox.popleft()
+        assert isinstance(asked, Subscribe | Unsubscribe), "messages are taken together"
+        self._waiting_bytes -= _size(asked)
+        return asked
 
     def outgoing(self) -> bytes:
         """What is to be sent now."""
@@ -270,6 +279,7 @@ class Session:
             case PubRel():
                 self._release(packet.packet_id)
             case Subscribe() | Unsubscribe():
+                self._waiting_bytes += _size(packet)
                 self.inbox.append(packet)
             case PingReq():
                 self._send(PingResp())
@@ -410,11 +420,15 @@ class Session:
         return True
 
 
-def _size(message: Publish) -> int:
-    """About what a message holds in memory."""
-    size, said = len(message.payload) + len(message.topic), message.properties
+def _size(packet: Publish | Subscribe | Unsubscribe) -> int:
+    """About what a packet holds in memory."""
+    if isinstance(packet, Subscribe):
+        return sum(OBJECT_BYTES + len(subscription.filter) for subscription in packet.subscriptions)
+    if isinstance(packet, Unsubscribe):
+        return sum(OBJECT_BYTES + len(wanted) for wanted in packet.filters)
+    size, said = len(packet.payload) + len(packet.topic), packet.properties
     if said is not NO_PROPERTIES:
-        size += sum(len(name) + len(value) for name, value in said.user_properties)
+        size += sum(OBJECT_BYTES + len(name) + len(value) for name, value in said.user_properties)
         size += len(said.correlation_data or b"") + len(said.response_topic or "")
     return size
 

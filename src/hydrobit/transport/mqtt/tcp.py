@@ -3,10 +3,12 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from typing import Any
 
 from hydrobit.errors import SettingError
 from hydrobit.settings import Settings
 from hydrobit.transport.mqtt.carrying import Carrying
+from hydrobit.transport.mqtt.clients import Clients
 from hydrobit.transport.mqtt.connection import Head
 
 BACKLOG = 2_048
@@ -14,23 +16,37 @@ BACKLOG = 2_048
 
 
 class Tcp(Carrying):
-    """One connection."""
+    """One connection. It is one of the server's, which holds `connections_max` at most on all its ports."""
+
+    def __init__(self, clients: Clients, connections: set[Any], unsent_s_max: float, connections_max: int) -> None:
+        super().__init__(clients, connections, unsent_s_max)
+        self._connections_max = connections_max
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.begin(Head())
+        if len(self._connections) > self._connections_max:
+            self.abort()
+        else:
+            self.begin(Head())
 
     def data_received(self, data: bytes) -> None:
-        assert self._connection is not None, "MQTT is spoken from the first byte"
-        self._connection.received(data)
+        if self._connection is not None:
+            self._connection.received(data)
 
 
 async def listen(settings: Settings, make: Callable[[], Tcp], *, shares_port: bool) -> asyncio.Server:
     """Listens at `mqtt_listen`. Raises SettingError where that cannot be."""
     host, port = address(settings.mqtt_listen)
+    tls = _tls(settings)
     try:
         return await asyncio.get_running_loop().create_server(
-            make, host, port, ssl=_tls(settings), backlog=BACKLOG, reuse_port=shares_port or None
+            make,
+            host,
+            port,
+            ssl=tls,
+            backlog=BACKLOG,
+            reuse_port=shares_port or None,
+            ssl_handshake_timeout=settings.mqtt_connect_s_max if tls is not None else None,
         )
     except OSError as e:
         raise SettingError(f"MQTT cannot listen at {settings.mqtt_listen}: {e.strerror or e}") from e

@@ -129,8 +129,9 @@ class WebSocket(Carrying):
         if origin is not None and "*" not in self.door.origins and Origin(origin) not in self.door.origins:
             elsewhere = "This page may not connect; add its origin to HYDROBIT_CORS_ORIGINS."
             return self._refused(403, Refused(Code.role_forbidden, elsewhere), path)
-        response = self._frames.accept(request)
-        if response.status_code == http.HTTPStatus.BAD_REQUEST:
+        is_readable = (_header(request, "Sec-WebSocket-Key") or "").isascii()
+        response = self._frames.accept(request) if is_readable else None
+        if response is None or response.status_code == http.HTTPStatus.BAD_REQUEST:
             asks = Refused(Code.invalid_value, "Ask for a WebSocket of version 13 with the subprotocol mqtt.")
             return self._refused(400, asks, path)
         return response

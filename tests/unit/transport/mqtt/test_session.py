@@ -327,6 +327,26 @@ def test_what_stands_beside_a_payload_counts_as_held_too() -> None:
     assert len(line.session.inbox) == 2
 
 
+@pytest.mark.parametrize(
+    "hollow",
+    [
+        publish(1, payload=b"", properties=Properties(user_properties=(("", ""),) * 300)),
+        Subscribe(1, tuple(Subscription("a") for _ in range(300))),
+        Unsubscribe(1, ("a",) * 300),
+    ],
+    ids=["properties", "subscriptions", "ends of them"],
+)
+def test_what_has_few_letters_and_many_parts_counts_by_its_parts(hollow: Packet) -> None:
+    line = connected(limits=replace(LIMITS, receive_max=100))
+    for _ in range(9):
+        line.send(hollow)
+    assert (len(line.session.inbox), line.session.is_crowded) == (1, True)
+    while line.session.inbox or line.session.is_behind:
+        if not line.take():
+            line.session.take_asked()
+    assert (line.session.is_crowded, line.session.held_bytes) == (False, 0)
+
+
 def test_topic_aliases_are_learned_and_used() -> None:
     line = connected()
     line.send(
@@ -395,8 +415,7 @@ def test_bytes_that_come_one_by_one_are_read_as_those_that_come_together(version
 def change(line: Line, asked: Subscribe | Unsubscribe) -> Packet:
     """What is answered; and what would be kept is what is there then."""
     line.send(asked)
-    waiting = line.session.inbox.popleft()
-    assert isinstance(waiting, Subscribe | Unsubscribe)
+    waiting = line.session.take_asked()
     kept = line.session.after(waiting)
     line.session.subscribed(waiting)
     assert tuple(line.session.subscriptions) == kept
@@ -546,9 +565,7 @@ def test_each_sending_is_acknowledged_once_at_most_and_in_order(version: int, se
                 open_ids.discard(packet.packet_id)
         assert line.session._held >= 0
         while line.session.inbox and not isinstance(line.session.inbox[0], Publish):
-            asked = line.session.inbox.popleft()
-            assert isinstance(asked, Subscribe | Unsubscribe)
-            line.session.subscribed(asked)
+            line.session.subscribed(line.session.take_asked())
             line.told()
         if line.session.is_over:
             assert line.send(PingReq()) == []
