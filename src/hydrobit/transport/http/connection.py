@@ -98,7 +98,7 @@ class GuardedProtocol(HttpToolsProtocol):
             data = self._take(data)
 
     def _take(self, data: bytes) -> bytes:
-        """Reads what came; returns what is to be read anew, behind a request that asked for another protocol in vain."""
+        """Reads what came; returns what is to be read anew after a request asked for another protocol in vain."""
         if self._last_words is not None:
             return b""
         if self._since is None:

@@ -14,7 +14,7 @@ import structlog
 from hydrobit.errors import Code, Refused, StoreError
 from hydrobit.operation import Caller
 from hydrobit.transport.http.room import Share
-from hydrobit.transport.mqtt.packets import V5, Publish, Subscribe, Unsubscribe
+from hydrobit.transport.mqtt.packets import V5, Publish
 from hydrobit.transport.mqtt.ports import SessionKey
 from hydrobit.transport.mqtt.properties import Properties
 from hydrobit.transport.mqtt.reasons import Reason
