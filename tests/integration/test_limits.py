@@ -428,7 +428,7 @@ def test_a_body_is_read_although_its_client_would_rather_speak_http_2(phone: Con
     assert [phone.answer().status, phone.answer().status] == [201, 200]
 
 
-def test_a_websocket_where_there_is_none_is_refused_and_the_connection_goes_on(phone: Connection) -> None:
+def test_a_websocket_where_there_is_none_is_refused_and_its_connection_ends(phone: Connection) -> None:
     wish = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
@@ -438,7 +438,8 @@ def test_a_websocket_where_there_is_none_is_refused_and_the_connection_goes_on(p
     answer = phone.call("GET", "/nothing", headers=wish)
 
     assert (answer.status, answer.code) == (404, "unknown_path")
-    assert phone.call("GET", "/healthz").status == 200
+    assert answer.headers["connection"] == "close"
+    assert phone.rest() == b""
 
 
 @pytest.mark.parametrize(

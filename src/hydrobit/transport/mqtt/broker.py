@@ -417,9 +417,10 @@ def _is_reply(topic: str) -> bool:
 def _unheard(message: Arrived, own: str) -> str:
     """Why nothing is sent to the response topic that a message names."""
     topic = message.response_topic
-    if topic is None or (is_below(topic, own) and not set("+#") & set(topic)):
+    if topic is None or (is_below(topic, own) and topic.isprintable() and not set("+#") & set(topic)):
         return ""
-    return f"No answer is sent to {topic[:100]}: it must stand under {own}."
+    shown = "".join(letter if letter.isprintable() else "?" for letter in topic[:100])  # brokers refuse the others
+    return f"No answer is sent to {shown}: it must stand under {own}."
 
 
 def _method(message: Arrived) -> str | None:
