@@ -98,7 +98,7 @@ def _devices(data: Path, admin: Caller) -> None:
     letter, held = Letter(1, demo.ADMIN, None, "phone-1", "nowhere", b"\xff"), SessionKey(1, demo.ADMIN, "phone-1")
     with engines.opened(data) as store:
         store.write(letters.keep, letter, "unknown_path", "There is nothing there.", "r-1", 0, 10)
-        store.write(devices.hold_mqtt_session, held, MqttSession("node-1", 60, 60_000, "[]"), 0)
+        store.write(devices.hold_mqtt_session, held, MqttSession("node-1", 60, 60_000, "[]"))
 
 
 def clone(played: Played, target: Path) -> Path:

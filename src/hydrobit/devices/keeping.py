@@ -205,7 +205,7 @@ def _open(tx: Transaction, opening: Opening, now: int, grace_ms: int, kept_max: 
     filters = found.subscriptions if found is not None and is_present else "[]"
     expires_at = _end(now + grace_ms, opening.expiry_s)
     held = MqttSession(opening.owner, opening.expiry_s, expires_at, filters)
-    store.hold_mqtt_session(tx, opening.key, held, now)
+    store.hold_mqtt_session(tx, opening.key, held)
     return Opened(is_present, _read_filters(filters))
 
 
@@ -217,7 +217,7 @@ def _subscribe(tx: Transaction, key: SessionKey, owner: str, filters: str) -> bo
 def _close(tx: Transaction, ending: Ending, now: int) -> None:
     if ending.expiry_s:
         expires_at = _end(now, ending.expiry_s)
-        store.leave_mqtt_session(tx, ending.key, ending.owner, ending.expiry_s, expires_at, now)
+        store.leave_mqtt_session(tx, ending.key, ending.owner, ending.expiry_s, expires_at)
     else:
         store.drop_mqtt_session(tx, ending.key, ending.owner)
 

@@ -12,8 +12,8 @@ from hydrobit.operation import Letter
 from hydrobit.storage.engine import Transaction
 
 _LETTER_ID = re.compile(r"letter_([1-9][0-9]{0,8})", re.ASCII)
-NOT_FINAL = (408, 429)
-"""Statuses below 500 that pass by themselves."""
+NOT_FINAL = (401, 403, 408, 429)
+"""Statuses below 500 that pass by themselves, or once its sender may call again: such a letter waits on."""
 
 
 def letter_id(letter_no: int) -> str:

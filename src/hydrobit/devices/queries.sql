@@ -82,20 +82,20 @@ from mqtt_session where company = :company and subject = :subject and client_id 
 -- Those of one subject that stay after their connection; no more are counted than matter.
 select count(*) from (
     select 1 from mqtt_session where company = :company and subject = :subject and expiry_s > 0
-    order by client_id limit :most
+    order by client_id
+    limit :most
 ) as kept
 
 -- name: add_mqtt_session
 insert into mqtt_session (
-    company, subject, client_id, owner, connected_at, seen_at, expiry_s, expires_at, is_connected, subscriptions
+    company, subject, client_id, owner, expiry_s, expires_at, subscriptions
 ) values (
-    :company, :subject, :client_id, :owner, :now, :now, :expiry_s, :expires_at, 1, :subscriptions
+    :company, :subject, :client_id, :owner, :expiry_s, :expires_at, :subscriptions
 )
 
 -- name: take_mqtt_session
 update mqtt_session
-set owner = :owner, connected_at = :now, seen_at = :now, expiry_s = :expiry_s, expires_at = :expires_at,
-    is_connected = 1, subscriptions = :subscriptions
+set owner = :owner, expiry_s = :expiry_s, expires_at = :expires_at, subscriptions = :subscriptions
 where company = :company and subject = :subject and client_id = :client_id
 
 -- name: set_subscriptions
@@ -103,7 +103,7 @@ update mqtt_session set subscriptions = :subscriptions
 where company = :company and subject = :subject and client_id = :client_id and owner = :owner
 
 -- name: leave_mqtt_session
-update mqtt_session set is_connected = 0, seen_at = :now, expiry_s = :expiry_s, expires_at = :expires_at
+update mqtt_session set expiry_s = :expiry_s, expires_at = :expires_at
 where company = :company and subject = :subject and client_id = :client_id and owner = :owner
 
 -- name: drop_mqtt_session
@@ -131,12 +131,12 @@ limit 100000
 
 -- name: mark_seen
 -- The same list: whoever owns a session says that it lives.
-update mqtt_session set seen_at = :now, expires_at = :now + expiry_s * 1000 + :grace_ms
+update mqtt_session set expires_at = :now + expiry_s * 1000 + :grace_ms
 from json_each(:held) as p
 where mqtt_session.company = json_extract(p.value, '$[0]') and mqtt_session.subject = json_extract(p.value, '$[1]')
     and mqtt_session.client_id = json_extract(p.value, '$[2]') and mqtt_session.owner = json_extract(p.value, '$[3]')
 -- engine: postgres
-update mqtt_session set seen_at = :now, expires_at = :now + expiry_s * 1000 + :grace_ms
+update mqtt_session set expires_at = :now + expiry_s * 1000 + :grace_ms
 from json_array_elements(cast(:held as json)) as p
 where mqtt_session.company = cast(p.value ->> 0 as bigint) and mqtt_session.subject = p.value ->> 1
     and mqtt_session.client_id = p.value ->> 2 and mqtt_session.owner = p.value ->> 3

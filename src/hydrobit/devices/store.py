@@ -181,9 +181,9 @@ def count_kept_sessions(tx: Transaction, key: SessionKey, most: int) -> int:
     return int(count)
 
 
-def hold_mqtt_session(tx: Transaction, key: SessionKey, session: MqttSession, now: int) -> None:
+def hold_mqtt_session(tx: Transaction, key: SessionKey, session: MqttSession) -> None:
     """Gives the session to its owner, whoever had it before."""
-    values = key._asdict() | msgspec.structs.asdict(session) | {"now": now}
+    values = key._asdict() | msgspec.structs.asdict(session)
     if not tx.run(sql.take_mqtt_session, **values):
         tx.run(sql.add_mqtt_session, **values)
 
@@ -193,8 +193,8 @@ def set_subscriptions(tx: Transaction, key: SessionKey, owner: str, subscription
     return bool(tx.run(sql.set_subscriptions, **key._asdict(), owner=owner, subscriptions=subscriptions))
 
 
-def leave_mqtt_session(tx: Transaction, key: SessionKey, owner: str, expiry_s: int, expires_at: int, now: int) -> None:
-    tx.run(sql.leave_mqtt_session, **key._asdict(), owner=owner, expiry_s=expiry_s, expires_at=expires_at, now=now)
+def leave_mqtt_session(tx: Transaction, key: SessionKey, owner: str, expiry_s: int, expires_at: int) -> None:
+    tx.run(sql.leave_mqtt_session, **key._asdict(), owner=owner, expiry_s=expiry_s, expires_at=expires_at)
 
 
 def drop_mqtt_session(tx: Transaction, key: SessionKey, owner: str) -> None:

@@ -143,7 +143,8 @@ async def test_many_sessions_are_asked_about_and_seen_in_parts(house: House, kee
     assert set(held) - set(await keeping.lost(held)) == {(*KEY, "a")}
     house.clock.forward(5_000)
     await keeping.seen(held)
-    assert engines.rows(house.data, "select seen_at from mqtt_session") == [(house.clock.now(),)]
+    until = house.clock.now() + HOUR_S * SECOND + GRACE_MS
+    assert engines.rows(house.data, "select expires_at from mqtt_session") == [(until,)]
 
 
 async def test_a_filter_may_hold_any_text(keeping: Keeping) -> None:

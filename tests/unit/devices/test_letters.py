@@ -137,7 +137,7 @@ async def test_a_letter_whose_replay_is_refused_is_settled_with_the_refusal(gate
     assert (line["status"], line["replayStatus"]) == ("replayed", 404)
 
 
-async def test_a_letter_is_judged_by_what_its_sender_may_do_now(gate: Gate) -> None:
+async def test_a_letter_is_judged_by_what_its_sender_may_do_now_and_waits_on(gate: Gate) -> None:
     house = gate.house
     with_road(house)
     session_id = await open_session(house, ADMIN)
@@ -146,6 +146,7 @@ async def test_a_letter_is_judged_by_what_its_sender_may_do_now(gate: Gate) -> N
     await gate.post(f"/api/control/admin/users/{demo.SUPERVISOR}/disable")
     answer = await replay(house, letter)
     assert (answer.data["statusCode"], answer.data["answer"]["code"]) == (403, "no_company")
+    assert not answer.data["settled"], "it waits for who may call again"
 
 
 async def test_a_fault_that_passes_leaves_the_letter_waiting(gate: Gate) -> None:

@@ -31,11 +31,8 @@ create table mqtt_session (
     subject text not null,
     client_id text not null,
     owner text not null,
-    connected_at integer not null,
-    seen_at integer not null,
     expiry_s integer not null,
     expires_at integer not null,
-    is_connected integer not null,
     subscriptions text not null,
     primary key (company, subject, client_id)
 ) strict, without rowid;

@@ -413,6 +413,6 @@ def _is_reply(topic: str) -> bool:
 def _unheard(message: Arrived, own: str) -> str:
     """Why nothing is sent to the response topic that a message names."""
     topic = message.response_topic
-    if topic is None or (is_below(topic, own) and not set("+#") & set(topic)):
+    if topic is None or (is_below(topic, own) and topic.isprintable() and not set("+#") & set(topic)):
         return ""
     return not_own(topic, own)

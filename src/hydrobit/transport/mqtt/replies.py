@@ -33,7 +33,8 @@ def told(answered: Answered, topic: str, payload: bytes, letter: str | None, pac
 
 def not_own(topic: str, own: str) -> str:
     """Why nothing is sent to a response topic that is not the client's."""
-    return f"No answer is sent to {topic[:TOPIC_SHOWN_MAX]}: it must stand under {own}."
+    shown = "".join(letter if letter.isprintable() else "?" for letter in topic[:TOPIC_SHOWN_MAX])
+    return f"No answer is sent to {shown}: it must stand under {own}."
 
 
 def _event_id(payload: bytes) -> str | None:
