@@ -111,8 +111,8 @@ def test_a_copy_that_is_killed_goes_on_and_ends_equal(
     here, there = source(ours), fresh(theirs, tmp_path / "target")
     before, seed = contents(here), Random(f"{ours} {theirs}")
     left_half = 0
-    for number in range(KILLS_MAX):
-        steps = seed.randrange(1, STEPS_MAX) if number else 1  # where the machine is busy, late kills may all be too late
+    for number in range(KILLS_MAX):  # the first one early: on a busy machine late kills may all come too late
+        steps = seed.randrange(1, STEPS_MAX) if number else 1
         left_half += killed_after_steps(words(here, there), there, steps)
     told = printed(*words(here, there))
     assert left_half, "no kill met a copy on its way"
