@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests import crash
 
-ROUNDS = 12
+ROUNDS = 7
 """On each engine."""
 SEED = 1
 

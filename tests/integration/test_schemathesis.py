@@ -33,7 +33,7 @@ from hydrobit.operation import Operation
 from tests.callers import DOCUMENT, Caller
 from tests.servers import RunningServer
 
-EXAMPLES = 25
+EXAMPLES = 15
 """Of each row, on each engine."""
 
 

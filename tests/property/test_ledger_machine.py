@@ -596,4 +596,4 @@ def _tries(length: int) -> settings:
 
 
 TestLedgerOnSqlite, TestLedgerOnPostgres = OnSqlite.TestCase, OnPostgres.TestCase
-TestLedgerOnSqlite.settings, TestLedgerOnPostgres.settings = _tries(30), _tries(10)
+TestLedgerOnSqlite.settings, TestLedgerOnPostgres.settings = _tries(16), _tries(5)
