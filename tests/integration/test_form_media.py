@@ -347,5 +347,7 @@ async def test_the_event_loop_never_waits_for_a_form_of_64_mib(tmp_path: Path) -
         definition = {"name": "All", "type": "inspection", "fields": FIELDS}
         changed = await house.call("changeForm", ADMIN, {"definition": definition}, path={"formId": demo.FORM})
         assert changed.status == 200
-        gaps = [await longest_gap_ms(house, full_body()) for _ in range(TRIES)]
+        gaps: list[float] = []
+        while len(gaps) < TRIES and not any(gap < GAP_MS_MAX for gap in gaps):
+            gaps.append(await longest_gap_ms(house, full_body()))
     assert min(gaps) < GAP_MS_MAX, gaps

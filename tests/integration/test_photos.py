@@ -213,7 +213,11 @@ async def test_the_event_loop_never_waits_for_a_photo(tmp_path: Path, kind: str)
     options = {"JPEG": {"quality": 97}, "WEBP": {"method": 0, "quality": 50}, "PNG": {"compress_level": 1}}[kind]
     photo = data_url(picture(kind, size, **options), f"image/{kind.lower()}")
     async with running(tmp_path / "data", MovedClock()) as house:
-        gaps = [await longest_gap_ms(house, photo, f"Try {number}") for number in "abc"[:TRIES]]
+        gaps: list[float] = []
+        while len(gaps) < TRIES and not any(
+            gap < GAP_MS_MAX for gap in gaps
+        ):  # a busy machine may have been the reason
+            gaps.append(await longest_gap_ms(house, photo, f"Try {'abc'[len(gaps)]}"))
     assert min(gaps) < GAP_MS_MAX, gaps
 
 
