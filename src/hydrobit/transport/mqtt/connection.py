@@ -238,7 +238,10 @@ class Connection:
             answers = await self._clients.road.answer_first(self.entry.sender, asked[done:])
             self._clients.told(answers)
             for answered in answers:
-                await self._settle(messages[done], answered)
+                if (error := answered.error) is None:
+                    self._confirm(messages[done], answered)
+                else:
+                    await self._refuse(messages[done], answered, error)
                 if self._session.is_over:
                     return
                 done += 1
@@ -249,18 +252,18 @@ class Connection:
         self._pace()
         await self._carrier.drain()
 
-    async def _settle(self, message: Publish, answered: Answered) -> None:
-        """Says what became of a message: its answer first, so that who has the acknowledgement has had the answer."""
+    def _confirm(self, message: Publish, answered: Answered) -> None:
+        """Says that a message is done: its answer first, so that who has the acknowledgement has had the answer."""
+        self._session.acknowledge(message, sentence=self._reply(message, answered, None))
+
+    async def _refuse(self, message: Publish, answered: Answered, error: Error) -> None:
+        """Says what became of a message that was not done."""
         session = self._session
         if answered.fate is Fate.stranger:
             session.end(Reason.not_authorized, answered.sentence)
             return
         if answered.fate is Fate.passing and message.qos != QOS_0:
             session.end(Reason.server_busy, answered.sentence)
-            return
-        error = answered.error
-        if error is None:
-            session.acknowledge(message, sentence=self._reply(message, answered, None))
             return
         letter = await self._bury(message, answered, error)
         unheard = self._reply(message, answered, letter)
