@@ -130,11 +130,13 @@ def watch_outbox(
 @outbox.command(name="list")
 def list_items(
     *,
-    state: Annotated[State, Parameter(help="Dead letters are those that were refused.")] = State.refused,
+    state: Annotated[
+        State, Parameter(help="Dead letters are those that were refused: what is shown where no state is named.")
+    ] = State.refused,
     file: OutboxFile = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """List what waits, what was delivered, what the server holds for review, or what it refused."""
+    """List what the server refused; by --state what waits, what was delivered, or what it holds for review."""
     with _existing(file) as opened:
         print_rows(map(_row, _all(opened, state)), as_json, f"nothing is {state.value}")
 

@@ -199,7 +199,7 @@ def subject_of(token: str) -> str:
         _, claims, _ = token.split(".")
         return msgspec.json.decode(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)), type=_Claims).sub
     except (ValueError, binascii.Error, msgspec.DecodeError) as e:
-        raise SettingError("the token does not say whose it is; name the user") from e
+        raise SettingError("the token does not say whose it is: take a whole one, or name the user") from e
 
 
 def _is_mqtt(url: str) -> bool:
