@@ -32,7 +32,7 @@ from hydrobit.publish import asyncapi, openapi
 from hydrobit.records.batch import RecordBatch
 from hydrobit.settings import Settings
 from hydrobit.storage import agreement, directory, stores
-from hydrobit.storage.engine import Transaction
+from hydrobit.storage.engine import Engine, Transaction
 from hydrobit.storage.objects import PATH as OBJECTS_PATH
 from hydrobit.storage.objects import open_objects
 from hydrobit.transport.clock import JobClock
@@ -96,21 +96,7 @@ async def serve(
         stack.push_async_callback(engine.stop)
 
         metrics = Metrics(place.numbers, place.number) if place else Metrics()
-        lanes = settings.writer_connections if settings.database_url else 1  # a file has one writer
-        batch = RecordBatch(random, settings.facts_age_s_max * 1000)
-        appender = Appenders(
-            [
-                Appender(
-                    engine,
-                    clock,
-                    batch,
-                    queue_length_max=max(1, settings.queue_length_max // lanes),
-                    batch_rows_max=settings.batch_rows_max,
-                    observe=metrics.commit,
-                )
-                for _ in range(lanes)
-            ]
-        )
+        appender = _lanes(engine, clock, settings, metrics, random)
         metrics.queue_length = lambda: appender.queue_length
         appender.start()
         stack.push_async_callback(appender.stop)
@@ -119,13 +105,7 @@ async def serve(
         remote = await _remote_keys(settings, stack)
         keys = KeyCheck(engine, facts_age_s_max=settings.facts_age_s_max, length_max=settings.token_cache_length_max)
         stack.push_async_callback(keys.write_uses)
-        identity = Identity(
-            engine,
-            Verifier(settings, own, remote),
-            keys,
-            facts_age_s_max=settings.facts_age_s_max,
-            length_max=settings.token_cache_length_max,
-        )
+        identity = _identity(engine, settings, own, remote, keys)
 
         objects = open_objects(settings)
         stack.callback(objects.stop)
@@ -159,6 +139,38 @@ async def serve(
         settle_memory()
         await server.serve([place.listening] if place else None)
         log.info("stopping")
+
+
+def _lanes(
+    engine: Engine, clock: Clock, settings: Settings, metrics: Metrics, random: Callable[[int], bytes]
+) -> Appenders:
+    lanes = settings.writer_connections if settings.database_url else 1  # a file has one writer
+    batch = RecordBatch(random, settings.facts_age_s_max * 1000)
+    return Appenders(
+        [
+            Appender(
+                engine,
+                clock,
+                batch,
+                queue_length_max=max(1, settings.queue_length_max // lanes),
+                batch_rows_max=settings.batch_rows_max,
+                observe=metrics.commit,
+            )
+            for _ in range(lanes)
+        ]
+    )
+
+
+def _identity(
+    engine: Engine, settings: Settings, own: own_keys.StoreKeys, remote: "RemoteKeys | None", keys: KeyCheck
+) -> Identity:
+    return Identity(
+        engine,
+        Verifier(settings, own, remote),
+        keys,
+        facts_age_s_max=settings.facts_age_s_max,
+        length_max=settings.token_cache_length_max,
+    )
 
 
 def _message_bytes_max(settings: Settings, operation: Operation) -> int:

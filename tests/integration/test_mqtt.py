@@ -37,6 +37,7 @@ IOT = "/api/control/iot"
 LETTERS = f"{IOT}/dead-letters"
 REPLIES = "replies/scale-1"
 ORIGIN = "https://farm.example"
+KEPT_SESSIONS_MAX = 12
 PACKET_BYTES_MAX = 200_000
 LIMITS = {
     "HYDROBIT_MQTT_WATCH_INTERVAL_S": "1",
@@ -45,6 +46,7 @@ LIMITS = {
     "HYDROBIT_MQTT_PACKET_BYTES_MAX": str(PACKET_BYTES_MAX),
     "HYDROBIT_MQTT_DEVICE_CONNECTIONS_MAX": "3",
     "HYDROBIT_MQTT_SUBSCRIPTIONS_MAX": "2",
+    "HYDROBIT_MQTT_KEPT_SESSIONS_MAX": str(KEPT_SESSIONS_MAX),
     "HYDROBIT_CLOCK_LEEWAY_S": "0",
     "HYDROBIT_STORE_BUSY_MS_MAX": "500",
     "HYDROBIT_CORS_ORIGINS": ORIGIN,
@@ -523,6 +525,18 @@ def test_connections_of_a_device_are_counted_and_counted_out(server: RunningServ
         clients[0].send(Disconnect())
         assert clients[0].ended() is None
         let_in(held.enter_context(Client(server.address)), token, "c3")
+
+
+def test_a_session_too_many_that_would_stay_is_refused_when_it_begins(server: RunningServer, devices: Devices) -> None:
+    token, _ = devices.new("kept-1")
+    for number in range(KEPT_SESSIONS_MAX):
+        with Client(server.address) as client:
+            let_in(client, token, f"kept-{number}", properties=STAYING)
+            client.send(Disconnect())
+            assert client.ended() is None
+    with Client(server.address) as client, Client(server.address) as clean:
+        assert client.connect(token, "kept-more", properties=STAYING).reason == Reason.quota_exceeded
+        let_in(clean, token, "kept-more")
 
 
 def test_a_packet_or_subscription_too_many_is_refused(server: RunningServer, client: Client) -> None:

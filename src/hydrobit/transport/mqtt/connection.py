@@ -209,10 +209,10 @@ class Connection:
                 return
             clients.enter(self, entry)
             self._entry, self.access_no = entry, entry.caller.access_no
+            opened = await clients.keeping.open_session(*entry.key, self.owner, connect.clean_start, session.expiry_s)
         except Refused as refused:
             session.refuse(_why_not(refused), f"{refused.code}: {refused.detail}")
             return
-        opened = await clients.keeping.open_session(*entry.key, self.owner, connect.clean_start, session.expiry_s)
         branch = entry.sender.branch
         roots = (replies_of(session.client_id), *((branch,) if branch else ()))
         session.accept(is_present=opened.is_present, subscriptions=opened.subscriptions, readable=roots)
