@@ -25,6 +25,8 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.dying import end_with_parent
 
 START_S_MAX = 30
+POLL_S = 0.02
+END_SESSIONS = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'hydrobit'"
 STANDBY = "standby"
 """The name by which a standby confirms what its primary has written."""
 STANDBY_OPTIONS = ("wal_retrieve_retry_interval=100ms",)
@@ -101,7 +103,14 @@ class Postgres:
 
     def end_sessions(self) -> None:
         """As an operator ends them all."""
-        self._say("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'hydrobit'")
+        deadline = time.monotonic() + START_S_MAX
+        while True:
+            try:
+                return self._say(END_SESSIONS)
+            except psycopg.OperationalError:  # it starts anew, since one was killed before: there are none to end yet
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_S)
 
     def kill_session(self) -> None:
         """kill -9 of one of them, after which PostgreSQL takes its memory for spoilt and starts anew."""
