@@ -1,6 +1,7 @@
 """`hydrobit record`, `sync`, `watch` and `outbox` as somebody types them, against a real server."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -40,6 +41,13 @@ class Shell:
     def json(self, *words: str) -> list[Json]:
         return [json.loads(line) for line in self.printed(*words, "--json").splitlines()]
 
+    def refused(self) -> int:
+        """How many a sync was refused; its exit status says that there were any."""
+        done = self.run("sync", "--json")
+        assert done.returncode == 2, done.stderr
+        found: int = json.loads(done.stdout)["refused"]
+        return found
+
 
 @pytest.fixture
 def shell(server: RunningServer, tmp_path: Path) -> Shell:
@@ -71,13 +79,14 @@ def test_a_dead_letter_is_listed_put_right_and_sent(shell: Shell, admin: Caller)
     session_id = admin.opened()
     for _ in range(2):
         shell.printed("record", "6507f1e3c9d8e2a4b1f9c3d5", "JS0315", "John Smith")
-    assert shell.json("sync")[0]["refused"] == 2
+    assert shell.refused() == 2
+    assert "│ session_not_found" in shell.printed("outbox", "list")
     assert [row["code"] for row in shell.json("outbox", "list")] == ["session_not_found"] * 2
     assert shell.printed("outbox", "again", "1", "--session", session_id) == "1 waits again"
     assert shell.printed("outbox", "forget", "2") == "forgot 2"
     assert shell.json("sync")[0]["recorded"] == 1
     shell.printed("record", "6507f1e3c9d8e2a4b1f9c3d5", "JS0315", "John Smith")
-    assert shell.json("sync")[0]["refused"] == 1
+    assert shell.refused() == 1
     assert shell.printed("outbox", "again", "--all") == "3 waits again"
     assert shell.printed("outbox", "list") == "nothing is refused"
     done = shell.run("outbox", "forget", "2")
@@ -103,6 +112,18 @@ def test_a_sync_that_the_server_lets_not_in_keeps_everything(shell: Shell, serve
     assert done.returncode == 1
     assert done.stdout.strip() == "0 recorded, 0 repeated, 0 held, 0 refused, 1 waiting"
     assert "token" in done.stderr
+
+
+def test_a_sync_without_a_server_says_that_it_waits(shell: Shell) -> None:
+    shell.printed("record", "session", "JS0315", "John Smith")
+    command = [sys.executable, "-m", "hydrobit", "sync", "--url", "http://127.0.0.1:9"]
+    environment = engines.clean_environment(None, **shell.environment)
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert re.fullmatch(
+            r"hydrobit: no answer to be used; the next try is in 0\.[2-5] s, 1 wait\n", process.stderr.readline()
+        )
+        process.kill()
 
 
 @pytest.fixture

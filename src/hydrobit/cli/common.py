@@ -155,26 +155,28 @@ def content_of(file: Path, bytes_max: int) -> bytes:
     return content
 
 
-def print_rows(rows: Iterable[dict[str, Any]], as_json: bool, nothing: str) -> None:
-    """Rows as JSON lines, or as a table for people."""
-    shown = list(rows)
+def print_rows(
+    rows: Iterable[dict[str, Any]], as_json: bool, nothing: str, *, shown: Sequence[str] | None = None
+) -> None:
+    """Rows as JSON lines, or as a table for people; of that, only the columns `shown`, where all are too wide."""
+    found = list(rows)
     if as_json:
-        for row in shown:
+        for row in found:
             print(json.dumps(row, ensure_ascii=False))
         return
-    if not shown:
+    if not found:
         print(nothing)
         return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*shown[0])
-    for row in shown:
-        table.add_row(
-            *(
-                Text("" if cell is None else cell if isinstance(cell, str) else json.dumps(cell))
-                for cell in row.values()
-            )
-        )
+    columns = shown or list(found[0])
+    table = Table(*columns)
+    for row in found:
+        table.add_row(*(Text(_cell(row[column])) for column in columns))
     Console().print(table)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)

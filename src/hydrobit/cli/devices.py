@@ -178,7 +178,12 @@ def list_letters(
     with opened(settings(data=data)) as opened_store:
         number = company_number(opened_store, company)
         found = all_rows(lambda page: opened_store.read(store.page_of_letters, number, status, page, PAGE))
-    print_rows(map(_letter_row, found), as_json, "there is no dead letter")
+    print_rows(
+        map(_letter_row, found),
+        as_json,
+        "there is no dead letter",
+        shown=("letterId", "receivedAt", "deviceId", "code", "replayedAt"),
+    )
 
 
 @letters.command(name="show")

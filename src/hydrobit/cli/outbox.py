@@ -54,6 +54,14 @@ TokenFile = Annotated[
 User = Annotated[str | None, Parameter(name="--user", help="Who calls; the token's own user where it is left out.")]
 Numbers = Annotated[Sequence[int], Parameter(name="NUMBER", help="As `outbox list` shows it.", negative="")]
 DEFAULT = Path("hydrobit.outbox")
+_KNOWN = ("number", "workerId", "units", "recordedAtUtc")
+_SHOWN = {
+    State.waiting: (*_KNOWN, "sessionId"),
+    State.delivered: (*_KNOWN, "recordId"),
+    State.held: (*_KNOWN, "heldId"),
+    State.refused: (*_KNOWN, "code"),
+}
+"""What fits a terminal."""
 
 
 @app.command(name="record")
@@ -95,12 +103,15 @@ def sync_outbox(
     file: OutboxFile = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Send what is kept, until nothing waits. Exit status 1 where some still does; nothing is lost by that."""
+    """Send what is kept, until nothing waits. Exit status 1 where some still does, 2 where the server refused some.
+
+    Nothing is lost by either: `outbox list` shows what was refused.
+    """
     with Outbox(file) as opened, _client(url, token_file, user) as client, _shown(opened, as_json) as tell:
         done = client.deliver(opened, tell)
     _print(done, as_json)
-    if done.waiting:
-        sys.exit(1)
+    if done.waiting or done.refused:
+        sys.exit(1 if done.waiting else 2)
 
 
 @app.command(name="watch")
@@ -138,7 +149,7 @@ def list_items(
 ) -> None:
     """List what the server refused; by --state what waits, what was delivered, or what it holds for review."""
     with _existing(file) as opened:
-        print_rows(map(_row, _all(opened, state)), as_json, f"nothing is {state.value}")
+        print_rows(map(_row, _all(opened, state)), as_json, f"nothing is {state.value}", shown=_SHOWN[state])
 
 
 @outbox.command(name="again")
@@ -209,25 +220,43 @@ def _all(opened: Outbox, state: State) -> Iterator[Item]:
 
 @contextmanager
 def _shown(opened: Outbox, as_json: bool) -> "Iterator[Callable[[Progress], None] | None]":
-    """A bar on a terminal; nothing where a program reads."""
+    """A bar on a terminal, a line for each pause where there is none; nothing where a program reads."""
     from rich.console import Console
 
     console = Console(stderr=True)
-    if as_json or not console.is_terminal:
+    if as_json:
         yield None
+        return
+    if not console.is_terminal:
+        yield _tell_pause
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=console, transient=True) as bar:
         task = bar.add_task("sending", total=opened.counts()[State.waiting])
 
         def tell(progress: "Progress") -> None:
             done = progress.recorded + progress.repeated + progress.held + progress.refused
-            bar.update(task, completed=done, total=done + progress.waiting)
+            paused = progress.pause_s is not None
+            bar.update(
+                task,
+                description=_paused(progress) if paused else "sending",
+                completed=done,
+                total=done + progress.waiting,
+            )
 
         yield tell
+
+
+def _tell_pause(progress: "Progress") -> None:
+    if progress.pause_s is not None:
+        print(f"hydrobit: {_paused(progress)}, {progress.waiting} wait", file=sys.stderr, flush=True)
+
+
+def _paused(progress: "Progress") -> str:
+    return f"no answer to be used; the next try is in {progress.pause_s:.1f} s"
 
 
 def _print(done: "Progress", as_json: bool) -> None:
@@ -244,6 +273,8 @@ def _print(done: "Progress", as_json: bool) -> None:
         return
     *numbers, stopped = facts.items()
     print(", ".join(f"{value} {name}" for name, value in numbers), flush=True)
+    if done.refused:
+        print("hydrobit: `hydrobit outbox list` shows what was refused, and why", file=sys.stderr)
     if stopped[1]:
         print(f"hydrobit: {stopped[1]}", file=sys.stderr)
 

@@ -7,7 +7,7 @@ fails at makes its worker wait, and nobody else; after many failures it is passe
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import msgspec
@@ -40,6 +40,8 @@ class Progress:
     waiting: int = 0
     stopped: str | None = None
     """At the end, why some still wait; None where all have an outcome."""
+    pause_s: float | None = None
+    """So long it waits now, after an answer that brought nothing, or none."""
 
 
 @dataclass(slots=True)
@@ -89,8 +91,8 @@ class Delivery:
                     stopped = yield from self._once_more()
                 else:
                     break
-            waiting: dict[State, int] = yield Keep(self._outbox.counts)
-            return self._ended(waiting[State.waiting], stopped)
+            waiting: int = yield Keep(self._waiting)
+            return replace(self._done, waiting=waiting, stopped=stopped)
 
     def _once_more(self) -> Plan[str | None]:
         """Nothing is left but what was passed over."""
@@ -104,9 +106,8 @@ class Delivery:
         length = 1 if self._over - self._proven else self._length
         return partial(self._outbox.waiting, length, frozenset(self._waits), frozenset(self._over))
 
-    def _ended(self, waiting: int, stopped: str | None) -> Progress:
-        done = self._done
-        return Progress(done.recorded, done.repeated, done.held, done.refused, waiting, stopped)
+    def _waiting(self) -> int:
+        return self._outbox.counts()[State.waiting]
 
     def _send(self, items: Sequence[Item]) -> Plan[str | None]:
         """Sends some, and does what their answer asks for; returns why to stop, if so."""
@@ -140,8 +141,8 @@ class Delivery:
         if final:
             yield Keep(partial(self._outbox.settle, final))
             self._add(final, told.repeated)
-            left: dict[State, int] = yield Keep(self._outbox.counts)
-            self._tell(self._ended(left[State.waiting], None))
+            waiting: int = yield Keep(self._waiting)
+            self._tell(replace(self._done, waiting=waiting))
             self._length = min(self._length_max, max(self._length, len(items)) * 2)
             self._tries, self._may_renew = 0, True
             self._proven |= self._over  # unless they go through now that another did
@@ -187,7 +188,10 @@ class Delivery:
         if self._tries >= self._pace.tries_max:
             last = "" if answer is None else f"; the last time with status {answer.status}"
             return f"the server gave no answer to be used, {self._tries} times{last}"
-        yield self._pace.wait(self._tries, answer, self._random)
+        pause = self._pace.wait(self._tries, answer, self._random)
+        waiting: int = yield Keep(self._waiting)
+        self._tell(replace(self._done, waiting=waiting, pause_s=pause.seconds))
+        yield pause
         return None
 
 

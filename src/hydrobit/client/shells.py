@@ -80,7 +80,10 @@ class Client:
         return self._run(ask(asked, self._user, self._pace, self._random))
 
     def deliver(self, outbox: Outbox, progress: Tell | None = None) -> Progress:
-        """Sends what waits. `progress` is told after each answer. Raises OutboxInUse, OutboxError, NotKept."""
+        """Sends what waits. `progress` is told after each answer and before each pause.
+
+        Raises OutboxInUse, OutboxError, NotKept.
+        """
         return self._run(Delivery(outbox, self._user, self._pace, self._random, progress).plan())
 
     def _run(self, plan: Plan[T]) -> T:
@@ -145,7 +148,10 @@ class AsyncClient:
         return await self._run(ask(asked, self._user, self._pace, self._random))
 
     async def deliver(self, outbox: Outbox, progress: Tell | None = None) -> Progress:
-        """Sends what waits. `progress` is told after each answer. Raises OutboxInUse, OutboxError, NotKept."""
+        """Sends what waits. `progress` is told after each answer and before each pause.
+
+        Raises OutboxInUse, OutboxError, NotKept.
+        """
         return await self._run(Delivery(outbox, self._user, self._pace, self._random, progress).plan())
 
     async def _run(self, plan: Plan[T]) -> T:

@@ -200,6 +200,15 @@ def test_progress_is_told_after_each_answer(outbox: Outbox) -> None:
     assert [(each.recorded, each.waiting) for each in told] == [(5, 4), (9, 0)]
 
 
+def test_a_pause_is_told_before_it_begins(outbox: Outbox) -> None:
+    fill(outbox, 1)
+    field = Field(Ledger())
+    field.next.append(failure(503, "busy"))
+    told: list[Progress] = []
+    deliver(outbox, field, PATIENT, told)
+    assert [(each.recorded, each.waiting, each.pause_s is not None) for each in told] == [(0, 1, True), (1, 0, False)]
+
+
 def test_every_count_names_its_sender_once(outbox: Outbox) -> None:
     fill(outbox, 1)
     field = Field(Ledger())
