@@ -178,6 +178,13 @@ class Outbox:
             found = dict(file.execute("select state, count(*) from item group by state"))
         return {state: found.get(state.value, 0) for state in State}
 
+    @property
+    def last_number(self) -> int:
+        """That of the count that was handed in last, also when it is gone by now; 0 where there was none."""
+        with self._reading() as file:
+            found = file.execute("select seq from sqlite_sequence where name = 'item'").fetchone()
+        return 0 if found is None else int(found[0])
+
     def items(self, state: State, *, after: int = 0, limit: int = LIST_LENGTH_MAX) -> list[Item]:
         """Those of a state in the order of their numbers, from behind a number."""
         question = f"select {_COLUMNS} from item where state = ? and number > ? order by number limit ?"

@@ -1,28 +1,15 @@
-"""What a scale has weighed and nobody has acknowledged, in one file that survives a kill."""
+"""What a scale has weighed and nobody has acknowledged: the client's outbox, held by one scale at a time."""
 
 import secrets
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from hydrobit.client.counts import Count
+from hydrobit.client.failures import OutboxError
+from hydrobit.client.outbox import Item, Outbox, Outcome, State
 from hydrobit.errors import SettingError
-
-_TABLES = """
-create table if not exists box (
-  number integer primary key autoincrement,
-  event blob not null,
-  refusal text
-);
-create table if not exists scale (mark text not null, acknowledged integer not null);
-"""
-
-
-class Kept(NamedTuple):
-    """One event, by the number of its box."""
-
-    number: int
-    event: bytes
 
 
 class Tally(NamedTuple):
@@ -43,66 +30,43 @@ class Tally(NamedTuple):
 
 
 class Buffer:
-    """The file, held by one scale at a time. What a method wrote is on the disk when it returns.
+    """The file. What a method wrote is on the disk when it returns.
 
     Raises SettingError where the file cannot be used.
     """
 
     def __init__(self, file: Path) -> None:
-        refused = f"the buffer {file} cannot be used (perhaps another scale runs on it)"
-        try:
-            self._database = sqlite3.connect(file, timeout=0)
-        except sqlite3.Error as e:
-            raise SettingError(f"{refused}: {e}") from e
-        try:
-            self._database.executescript(
-                "pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full;" + _TABLES
-            )
-            self._mark = self._settle_mark()
-        except sqlite3.Error as e:
-            self._database.close()
-            raise SettingError(f"{refused}: {e}") from e
-
-    def _settle_mark(self) -> str:
-        """What tells the events of this file from those of every other."""
-        with self._database as database:
-            row = database.execute("select mark from scale").fetchone()
-            if row is None:
-                row = (secrets.token_hex(4),)
-                database.execute("insert into scale (mark, acknowledged) values (?, 0)", row)
-        return str(row[0])
+        with ExitStack() as stack:
+            try:
+                self._outbox = stack.enter_context(Outbox(file))
+                stack.enter_context(self._outbox.sending())
+            except OutboxError as e:
+                raise SettingError(f"the buffer cannot be used: {e}") from e
+            self._close = stack.pop_all().close
+        self._mark = secrets.token_hex(4)  # tells the events of this start from those of every other
 
     def close(self) -> None:
-        self._database.close()
+        self._close()
 
-    def weigh(self, make: Callable[[int, str], bytes]) -> None:
+    def weigh(self, make: Callable[[int, str], Count]) -> None:
         """Keeps one more box; `make` is told its number and the id of its event."""
-        with self._database as database:
-            number = database.execute("insert into box (event) values (x'')").lastrowid
-            assert number is not None, "an insertion has a number"
-            event = make(number, f"box-{self._mark}-{number}")
-            database.execute("update box set event = ? where number = ?", (event, number))
+        number = self._outbox.last_number + 1
+        self._outbox.keep([make(number, f"box-{self._mark}-{number}")])
 
-    def waiting(self, after: int, most: int) -> list[Kept]:
-        """The first events behind a number that are to be sent, in the order in which they were weighed."""
-        rows = self._database.execute(
-            "select number, event from box where refusal is null and number > ? order by number limit ?", (after, most)
-        )
-        return [Kept(*row) for row in rows]
+    def waiting(self, after: int, most: int) -> Sequence[Item]:
+        """The first boxes behind a number that are to be sent, in the order in which they were weighed."""
+        return self._outbox.items(State.waiting, after=after, limit=most)
 
     def acknowledged(self, number: int) -> None:
-        """Lets go of an event that is in the ledger."""
-        with self._database as database:
-            database.execute("delete from box where number = ?", (number,))
-            database.execute("update scale set acknowledged = acknowledged + 1")
+        """A box is in the ledger."""
+        self._outbox.settle([Outcome(number, State.delivered)])
 
     def refused(self, number: int, why: str) -> None:
-        """Puts an event aside: the same would be refused again."""
-        with self._database as database:
-            database.execute("update box set refusal = ? where number = ?", (why, number))
+        """Puts a box aside: the same would be refused again."""
+        self._outbox.settle([Outcome(number, State.refused, sentence=why)])
 
     @property
     def tally(self) -> Tally:
-        (acknowledged,) = self._database.execute("select acknowledged from scale").fetchone()
-        kept, refused = self._database.execute("select count(*), count(refusal) from box").fetchone()
-        return Tally(acknowledged + kept, acknowledged, refused)
+        weighed, counts = self._outbox.last_number, self._outbox.counts()
+        refused = counts[State.refused]
+        return Tally(weighed, weighed - refused - counts[State.waiting], refused)

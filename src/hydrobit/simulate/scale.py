@@ -1,6 +1,5 @@
 """The scale: it weighs at its pace, and sends what it has kept, in order, while it has a signal."""
 
-import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,6 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
+from hydrobit.client import calls, counts
+from hydrobit.client.counts import Count
 from hydrobit.errors import SettingError
 from hydrobit.kit.clock import Clock
 from hydrobit.kit.instants import write_instant
@@ -46,22 +47,21 @@ class Plan:
             return True
         return since_s % (self.offline_every_s + self.offline_for_s) < self.offline_every_s
 
-    def event(self, number: int, event_id: str, now: int) -> bytes:
+    def count(self, number: int, event_id: str, now: int) -> Count:
         """The count of one box: the same seed and number give the same worker and weight."""
         random = Random(f"{self.seed}-{number}")
         worker_id, name = random.choice(self.workers)
         gross = round(random.uniform(8, 14), 2)
-        counted = {
-            "auth0Id": self.user_id,
-            "sessionId": self.session_id,
-            "workerId": worker_id,
-            "worker_name": name,
-            "units": 1,
-            "recordedAtUtc": write_instant(now),
-            "clientEventId": event_id,
-            "evidence": {"gross": gross, "tare": TARE_KG},
-        }
-        return json.dumps(counted | ({"deviceId": self.device_id} if self.device_id else {})).encode()
+        return counts.count(
+            self.session_id,
+            worker_id,
+            name,
+            units=1,
+            recorded_at=write_instant(now),
+            client_event_id=event_id,
+            device_id=self.device_id,
+            evidence={"gross": gross, "tare": TARE_KG},
+        )
 
 
 class Teller(Protocol):
@@ -109,12 +109,12 @@ class Scale:
 
     def _weigh(self, since: float) -> None:
         while since >= self._next_box_at and (self._plan.boxes_max is None or self._weighed < self._plan.boxes_max):
-            self._buffer.weigh(self._event)
+            self._buffer.weigh(self._count)
             self._weighed += 1
             self._next_box_at += 1 / self._plan.boxes_per_s
 
-    def _event(self, number: int, event_id: str) -> bytes:
-        return self._plan.event(number, event_id, self._clock.now())
+    def _count(self, number: int, event_id: str) -> Count:
+        return self._plan.count(number, event_id, self._clock.now())
 
     def _mind_the_line(self, since: float) -> None:
         """Connects where there is a signal, and loses the connection where there is none."""
@@ -154,7 +154,8 @@ class Scale:
         if self._line is None or not self._line.is_open:
             return
         for kept in self._buffer.waiting(self._sent_up_to, IN_FLIGHT_MAX - len(self._in_flight)):
-            self._in_flight[self._line.send(kept.event)] = kept.number
+            event = calls.record(kept.body).request(self._plan.user_id)
+            self._in_flight[self._line.send(event.body or b"")] = kept.number
             self._sent_up_to = kept.number
 
     def _turn(self) -> None:

@@ -1,12 +1,11 @@
 """A scale without a server: what it weighs, what it keeps, and when it has a signal."""
 
-import json
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from hydrobit.client.counts import Count
 from hydrobit.errors import SettingError
 from hydrobit.simulate.buffer import Buffer, Tally
 from hydrobit.simulate.line import Address
@@ -25,15 +24,15 @@ PLAN = Plan(
 )
 
 
-def event(number: int, event_id: str) -> bytes:
-    return PLAN.event(number, event_id, 0)
+def box(number: int, event_id: str) -> Count:
+    return PLAN.count(number, event_id, 0)
 
 
 def test_the_same_seed_and_number_are_the_same_box() -> None:
-    first, again, other = (json.loads(event(number, "x")) for number in (1, 1, 2))
+    first, again, other = (box(number, "x") for number in (1, 1, 2))
     assert first == again
     assert first["evidence"] != other["evidence"]
-    assert {json.loads(event(number, "x"))["workerId"] for number in range(20)} == {"JS0315", "AG0110"}
+    assert {box(number, "x")["workerId"] for number in range(20)} == {"JS0315", "AG0110"}
 
 
 def test_the_signal_comes_and_goes() -> None:
@@ -44,7 +43,7 @@ def test_a_box_keeps_its_event_over_starts_until_it_is_acknowledged(tmp_path: Pa
     file = tmp_path / "scale.db"
     with closing(Buffer(file)) as buffer:
         for _ in range(3):
-            buffer.weigh(event)
+            buffer.weigh(box)
         first = buffer.waiting(0, 10)
     with closing(Buffer(file)) as buffer:
         assert buffer.waiting(0, 10) == first
@@ -54,24 +53,24 @@ def test_a_box_keeps_its_event_over_starts_until_it_is_acknowledged(tmp_path: Pa
         assert [kept.number for kept in buffer.waiting(0, 10)] == [3]
         assert buffer.tally == Tally(weighed=3, acknowledged=1, refused=1)
     with closing(Buffer(file)) as buffer:
-        buffer.weigh(event)
+        buffer.weigh(box)
         (_, fourth) = buffer.waiting(0, 10)
         assert fourth.number == 4
-        assert len({json.loads(kept.event)["clientEventId"] for kept in [*first, fourth]}) == 4
+        assert len({kept.event_id for kept in [*first, fourth]}) == 4
 
 
 def test_two_files_never_have_the_same_event(tmp_path: Path) -> None:
     found = []
     for name in ("a.db", "b.db"):
         with closing(Buffer(tmp_path / name)) as buffer:
-            buffer.weigh(event)
-            found.append(json.loads(buffer.waiting(0, 1)[0].event)["clientEventId"])
+            buffer.weigh(box)
+            found.append(buffer.waiting(0, 1)[0].event_id)
     assert found[0] != found[1]
 
 
 def test_a_file_that_is_in_use_or_of_another_kind_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "scale.db"
-    with closing(Buffer(file)), pytest.raises(SettingError, match="perhaps another scale"):
+    with closing(Buffer(file)), pytest.raises(SettingError, match="by another process"):
         Buffer(file)
     (tmp_path / "letter.txt").write_text("not a database, by any means " * 10)
     with pytest.raises(SettingError, match="cannot be used"):
@@ -96,10 +95,3 @@ def test_an_address_is_read(url: str, read: tuple[object, ...]) -> None:
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(SettingError, match="write ws://"):
         Address.read(url)
-
-
-def test_what_a_buffer_wrote_is_synchronised(tmp_path: Path) -> None:
-    with closing(Buffer(tmp_path / "scale.db")) as buffer:
-        database: sqlite3.Connection = buffer._database
-        assert database.execute("pragma synchronous").fetchone() == (2,)
-        assert database.execute("pragma journal_mode").fetchone() == ("wal",)
