@@ -47,6 +47,11 @@ def test_the_examples_of_a_row_are_read_by_its_own_shape(row: Operation) -> None
             assert ignored == ()
 
 
+@every_row
+def test_a_body_that_has_to_be_sent_has_an_example(row: Operation) -> None:
+    assert row.request_examples or row.request is None or not row.http.body_required
+
+
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 def test_the_pause_between_two_runs_of_a_job_is_a_setting(job: Job) -> None:
     assert getattr(Settings(), job.interval) >= 1

@@ -133,6 +133,7 @@ OPERATIONS = (
         http=Http("PATCH", PATH + "/{userId}", {200: "Changed."}),
         handler=change_user,
         request=Body(UserChange),
+        request_examples={"leader": {"role": "admin"}},
         answer=UserEnvelope,
         roles=ADMINS,
         repeat=Repeat.by_state,

@@ -199,6 +199,7 @@ OPERATIONS = (
         http=Http("PATCH", ADMIN_PATH + "/{projectId}", {200: "Changed."}),
         handler=change_project,
         request=Body(wire.ProjectChange),
+        request_examples={"price": {"auth0Id": "user_123456789", "pricePerUnit": 6}},
         answer=wire.ProjectEnvelope,
         roles=ADMINS,
         repeat=Repeat.by_state,
@@ -214,6 +215,15 @@ OPERATIONS = (
         http=Http("POST", ADMIN_PATH + "/{projectId}/sectors", {200: "The same sector was there.", 201: "Added."}),
         handler=add_sector,
         request=Body(wire.SectorInput),
+        request_examples={
+            "sector": {
+                "auth0Id": "user_123456789",
+                "sectorId": "sector_004",
+                "sector_name": "Lote B-1",
+                "crop": "Blueberry",
+                "variety": "Biloxi",
+            }
+        },
         answer=wire.SectorEnvelope,
         roles=ADMINS,
         repeat=Repeat.by_state,
@@ -229,6 +239,7 @@ OPERATIONS = (
         http=Http("PATCH", ADMIN_PATH + "/{projectId}/sectors/{sectorId}", {200: "Changed."}),
         handler=change_sector,
         request=Body(wire.SectorChange),
+        request_examples={"variety": {"auth0Id": "user_123456789", "crop": "Blueberry", "variety": "Atlas"}},
         answer=wire.SectorEnvelope,
         roles=ADMINS,
         repeat=Repeat.by_state,
