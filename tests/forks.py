@@ -2,14 +2,17 @@
 
 A process of our own (`python -m tests.forks`), which has imported what a server needs and holds nothing else, forks for
 each start. What then runs is the program as `python -m` runs it, with arguments, environment and output of its own, and
-it is signalled, killed and waited for by its id as ever. What is about the start itself (strace, a terminal, a
-missing package) starts the interpreter.
+it is signalled, killed and waited for by its id as ever. Its end is the program's own too, without the interpreter's
+taking down of what was in memory before. What is about the start itself (strace, a terminal, a missing package) starts
+the interpreter.
 """
 
 import array
+import atexit
 import gc
 import json
 import os
+import pkgutil
 import runpy
 import selectors
 import signal
@@ -28,6 +31,8 @@ from tests.dying import end_with_parent
 
 MESSAGE_BYTES_MAX = 1_000_000
 STATUS = array.array("i", [0]).itemsize
+LATE = ("uvloop", "shapely", "yaml", "psycopg", "httpx", "uvicorn.lifespan.on", "rich.progress", "encodings.idna")
+"""What servers and commands import only when they come to need it, and most of those that tests start do."""
 
 
 class Forked:
@@ -208,7 +213,10 @@ def _tell_ended(statuses: dict[int, int]) -> None:
 
 
 def _main() -> None:
-    for module in ("hydrobit.app", *(f"hydrobit.cli.{name}" for name in import_module("hydrobit.cli").COMMANDS)):
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy comes with shapely, and would start threads before the forks
+    package = import_module("hydrobit")
+    ours = [module.name for module in pkgutil.walk_packages(package.__path__, "hydrobit.")]
+    for module in (*LATE, *(name for name in ours if name != "hydrobit.__main__")):
         import_module(module)
     gc.collect()
     gc.freeze()
@@ -217,7 +225,26 @@ def _main() -> None:
     os.environ.update(wanted["env"])
     os.chdir(wanted["cwd"])
     sys.argv = [wanted["module"], *wanted["words"]]
-    runpy.run_module(wanted["module"], run_name="__main__", alter_sys=True)
+    status = 0
+    try:
+        runpy.run_module(wanted["module"], run_name="__main__", alter_sys=True)
+    except SystemExit as e:
+        if not isinstance(e.code, int | None):
+            raise  # a sentence, which the interpreter prints
+        status = e.code or 0
+    _end(status)
+
+
+def _end(status: int) -> None:
+    """Ends as the interpreter does, but for freeing a memory that ends anyway: that takes longer than most commands."""
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for the program's threads
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        status = 120
+    sys.stderr.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":
