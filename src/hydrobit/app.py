@@ -13,34 +13,30 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from hydrobit import catalog
+from hydrobit import catalog, parts
 from hydrobit.company_keys.check import KeyCheck
 from hydrobit.devices.keeping import Keeping
 from hydrobit.errors import Refused, StoreError
 from hydrobit.identity import own_keys
 from hydrobit.identity import store as identity_store
 from hydrobit.identity.service import Identity
-from hydrobit.identity.verify import Verifier
 from hydrobit.job import Job
 from hydrobit.kit import ids
 from hydrobit.kit.clock import Clock, SystemClock
 from hydrobit.ledger import store as ledger
-from hydrobit.ledger.append import Appender, Appenders
-from hydrobit.objects import service as object_service
-from hydrobit.operation import Context, Letter, Operation, Reply
+from hydrobit.operation import Context, Letter, Reply
 from hydrobit.publish import asyncapi, openapi
-from hydrobit.records.batch import RecordBatch
 from hydrobit.settings import Settings
 from hydrobit.storage import agreement, directory, stores
-from hydrobit.storage.engine import Engine, Transaction
+from hydrobit.storage.engine import Transaction
 from hydrobit.storage.objects import PATH as OBJECTS_PATH
 from hydrobit.storage.objects import open_objects
 from hydrobit.transport.clock import JobClock
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.http.endpoints import endpoints, to_answer
-from hydrobit.transport.http.pages import Fetched, ObjectPage, pages
+from hydrobit.transport.http.pages import ObjectPage, pages
 from hydrobit.transport.http.server import Server, build
-from hydrobit.transport.http.shell import Answer, Routes, Shell
+from hydrobit.transport.http.shell import Answer, Endpoint, Routes, Shell
 from hydrobit.transport.metrics import Metrics
 from hydrobit.transport.mqtt import redelivery, tcp, websocket
 from hydrobit.transport.mqtt.clients import Clients
@@ -96,16 +92,16 @@ async def serve(
         stack.push_async_callback(engine.stop)
 
         metrics = Metrics(place.numbers, place.number) if place else Metrics()
-        appender = _lanes(engine, clock, settings, metrics, random)
+        appender = parts.lanes(engine, clock, settings, random, metrics.commit)
         metrics.queue_length = lambda: appender.queue_length
         appender.start()
         stack.push_async_callback(appender.stop)
 
         own = own_keys.StoreKeys(engine)
         remote = await _remote_keys(settings, stack)
-        keys = KeyCheck(engine, facts_age_s_max=settings.facts_age_s_max, length_max=settings.token_cache_length_max)
+        keys = parts.key_check(engine, settings)
         stack.push_async_callback(keys.write_uses)
-        identity = _identity(engine, settings, own, remote, keys)
+        identity = parts.identity(engine, settings, own, remote, keys)
 
         objects = open_objects(settings)
         stack.callback(objects.stop)
@@ -120,7 +116,7 @@ async def serve(
         stack.push_async_callback(jobs.stop)
 
         dispatcher = Dispatcher(context, identity, metrics)
-        road = Road(catalog.OPERATIONS, dispatcher, partial(_message_bytes_max, settings))
+        road = Road(catalog.OPERATIONS, dispatcher, partial(parts.message_bytes_max, settings))
         keeping = Keeping(engine, clock, settings)
         keeping.start()
         stack.push_async_callback(keeping.stop)
@@ -132,51 +128,20 @@ async def serve(
         if settings.broker_url:
             await _attach(settings, road, identity, keeping, clock, metrics, place, stack)
 
+        beside = _mock(settings, stack) if place is None else {}
         server = _http_server(
-            context, dispatcher, clients, metrics, started, stopping=partial(engine.end_within, settings.stop_s_max)
+            context,
+            dispatcher,
+            clients,
+            metrics,
+            beside,
+            started,
+            stopping=partial(engine.end_within, settings.stop_s_max),
         )
         await _listen_for_mqtt(settings, clients, server, stack, shares_port=place is not None)
         settle_memory()
         await server.serve([place.listening] if place else None)
         log.info("stopping")
-
-
-def _lanes(
-    engine: Engine, clock: Clock, settings: Settings, metrics: Metrics, random: Callable[[int], bytes]
-) -> Appenders:
-    lanes = settings.writer_connections if settings.database_url else 1  # a file has one writer
-    batch = RecordBatch(random, settings.facts_age_s_max * 1000)
-    return Appenders(
-        [
-            Appender(
-                engine,
-                clock,
-                batch,
-                queue_length_max=max(1, settings.queue_length_max // lanes),
-                batch_rows_max=settings.batch_rows_max,
-                observe=metrics.commit,
-            )
-            for _ in range(lanes)
-        ]
-    )
-
-
-def _identity(
-    engine: Engine, settings: Settings, own: own_keys.StoreKeys, remote: "RemoteKeys | None", keys: KeyCheck
-) -> Identity:
-    return Identity(
-        engine,
-        Verifier(settings, own, remote),
-        keys,
-        facts_age_s_max=settings.facts_age_s_max,
-        length_max=settings.token_cache_length_max,
-    )
-
-
-def _message_bytes_max(settings: Settings, operation: Operation) -> int:
-    """The greatest message that a row takes: never more than fits into a packet."""
-    of_row: int = getattr(settings, operation.body_limit)
-    return min(settings.mqtt_packet_bytes_max, of_row)
 
 
 async def _listen_for_mqtt(
@@ -213,6 +178,21 @@ async def _attach(
     metrics.broker_connections = lambda: int(broker.is_attached)
     broker.start()
     stack.push_async_callback(broker.stop)
+
+
+def _mock(settings: Settings, stack: AsyncExitStack) -> dict[tuple[str, str], Endpoint]:
+    """The mock's endpoints beside the real ones, over stores of their own.
+
+    Several processes on a port would answer one client from as many spaces; `hydrobit mock` is for them.
+    """
+    if not settings.mock:
+        return {}
+    from hydrobit.mock import endpoints as mock
+    from hydrobit.mock.serving import spaces_at
+
+    spaces = spaces_at(mock.PREFIX, settings)
+    stack.push_async_callback(spaces.stop)
+    return mock.endpoints(spaces, settings, mock.refusing(settings))
 
 
 def _key_uses(keys: KeyCheck) -> Job:
@@ -278,6 +258,7 @@ def _http_server(
     dispatcher: Dispatcher,
     clients: Clients,
     metrics: Metrics,
+    beside: dict[tuple[str, str], Endpoint],
     started: Callable[[int], None],
     stopping: Callable[[], None],
 ) -> Server:
@@ -297,19 +278,6 @@ def _http_server(
             return False
         return True
 
-    async def fetch(company: int, digest: str, until: int, signature: str) -> Fetched | None:
-        objects = context.objects
-        if not objects.is_signed(company, digest, until, signature) or until * 1000 < context.clock.now():
-            return None
-        found = await context.engine.read(object_service.find, company, digest)
-        if found is None:
-            return None
-        chunks = await objects.open(found.place)
-        if chunks is None:
-            log.error("object is named but not there", place=found.place)
-            return None
-        return Fetched(found.content_type, found.length, chunks)
-
     async def shown_keys() -> bytes:
         keys = await context.engine.look_up(identity_store.signing_keys) if settings.local_tokens else []
         return own_keys.key_set(keys)
@@ -317,7 +285,8 @@ def _http_server(
     routes = Routes(
         endpoints(catalog.OPERATIONS, dispatcher, settings)
         | pages(settings, metrics, refuse, is_ready, shown_keys, _documents(settings))
-        | {("GET", f"{OBJECTS_PATH}/{{company}}/{{digest}}"): ObjectPage(fetch, refuse)}
+        | {("GET", f"{OBJECTS_PATH}/{{company}}/{{digest}}"): ObjectPage(parts.fetching(context), refuse)}
+        | beside
     )
     server = build(
         Shell(routes, refuse, cors_origins=settings.cors_origins, bodies_bytes_max=settings.bodies_bytes_max),

@@ -19,7 +19,7 @@
     │   ├── NotKept           what was handed in is not on the disk
     │   └── OutboxInUse       another process sends it
     ├── TransportMissing  a package is not installed that the client's way to the server needs
-    └── DemoFailed        the demo's own server did not answer as it should (in `demo.api`)
+    └── DemoFailed        the demo's own server did not answer as it should (in `morning.api`)
 
 Status and MQTT reason stand here and nowhere else.
 """
@@ -133,6 +133,7 @@ class Code(StrEnum):
     internal = "internal"
     busy = "busy"
     too_many_connections = "too_many_connections"
+    mock_space_full = "mock_space_full"
     unavailable = "unavailable"
 
 
@@ -247,6 +248,9 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.internal: Meaning(500, _UNSPECIFIED, "The server failed.", "Send the same call again; report the requestId."),
     Code.busy: Meaning(503, _BUSY, "The server is busy.", "Send the same call again after Retry-After seconds."),
     Code.too_many_connections: Meaning(503, _BUSY, "The server has too many connections.", "Try again later."),
+    Code.mock_space_full: Meaning(
+        507, _QUOTA, "The space of the mock server is full.", "Go on in a new one, with another x-mock-space."
+    ),
     Code.unavailable: Meaning(
         503, _BUSY, "Something that the server needs cannot be reached.", "Send the same call again after Retry-After."
     ),

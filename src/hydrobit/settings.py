@@ -116,6 +116,14 @@ class Settings:
     broker_session_s: int = 604_800  # How long it does so, if kept.
     broker_client_id: str = ""  # The name of this node at the broker, the same after each start; empty: the host's.
 
+    # The mock server, whose spaces are kept in memory and hold nothing real.
+    mock: bool = True  # Whether a server of one process has it at /_mock/spec/openapi.
+    mock_calls_max: int = 16  # The most calls to it under way; past it 503.
+    mock_spaces_max: int = 100  # The most spaces of a process; the longest unused make way.
+    mock_space_age_s_max: int = 3_600  # A space that nobody used for so long is dropped.
+    mock_space_bytes_max: int = 16 * 1024 * 1024  # The most that a space may hold.
+    mock_bytes_max: int = 128 * 1024 * 1024  # The most that all spaces of a process hold together.
+
     # What is shown to whom.
     cors_origins: tuple[str, ...] = ("*",)  # Web pages that may call; `*` is every one.
     metrics_public: bool = False  # Whether /metrics answers other machines.

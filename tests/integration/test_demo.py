@@ -16,10 +16,10 @@ import httpx
 import pytest
 
 from hydrobit.demo import company
-from hydrobit.demo.api import record_body
-from hydrobit.demo.plan import dawn, plan
 from hydrobit.kit.clock import SystemClock
 from hydrobit.kit.instants import read_instant, write_instant
+from hydrobit.morning.api import record_body
+from hydrobit.morning.plan import dawn, plan
 from tests import engines, forks
 from tests.servers import PRODUCTION, STOP_S_MAX, opening, running
 from tests.tools import needs

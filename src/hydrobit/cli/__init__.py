@@ -14,6 +14,7 @@ COMMANDS = {
     "devices": ("device",),
     "explain": ("explain",),
     "forms": ("form", "task"),
+    "mock": ("mock",),
     "outbox": ("outbox", "record", "sync", "watch"),
     "people": ("audit", "company", "key", "user"),
     "projects": ("project", "sector"),

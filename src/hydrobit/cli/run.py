@@ -108,14 +108,14 @@ def demo(*, host: Host = None, port: Port = None, data: Data = None) -> None:
     """Play a harvest morning through the public API, then serve until Ctrl-C."""
     import uvloop
 
-    from hydrobit.demo import morning
+    from hydrobit.morning import serving
 
     chosen = settings(host=host, port=port, data=data)
     require_free_port(chosen)
     if not add_demo_company(chosen):
         raise StoreError(f"the store in {chosen.data} holds other companies, not the demo's; choose one with --data")
     log_json(chosen)
-    uvloop.run(morning.serve_and_play(chosen))
+    uvloop.run(serving.serve_and_play(chosen))
 
 
 def require_free_port(chosen: Settings) -> None:

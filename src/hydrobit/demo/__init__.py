@@ -1,1 +1,1 @@
-"""The demo company, and a harvest morning played through the public API."""
+"""The demo companies: what tests, documents, the demo and the mock server name."""

@@ -117,6 +117,12 @@ def acting(tx: Transaction, company: int, subject: str, device_id: str | None) -
     return _as_device(store.device_facts(tx, company_id, device_id, acts_for or None, None), acts_for)
 
 
+def as_user(tx: Transaction, user_id: str) -> Caller | None:
+    """Who calls as this user, with the rights of now; None where nobody is called so. Raises Refused, no_company."""
+    found = store.user(tx, user_id)
+    return None if found is None else _as_user(found)
+
+
 def _as_user(found: store.User | None) -> Caller:
     if found is None or found.company is None or found.company_id is None or found.disabled:
         raise Refused(Code.no_company, "The token is valid, but its user belongs to no active company.")

@@ -218,7 +218,7 @@ OPERATIONS = (
         request_examples={
             "sector": {
                 "auth0Id": "user_123456789",
-                "sectorId": "sector_004",
+                "sectorId": "sector_009",
                 "sector_name": "Lote B-1",
                 "crop": "Blueberry",
                 "variety": "Biloxi",

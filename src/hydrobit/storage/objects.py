@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import obstore
 import structlog
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
 from hydrobit.errors import SettingError, StoreError
 from hydrobit.settings import Settings
@@ -187,6 +187,11 @@ def open_objects(settings: Settings) -> Objects:
 def open_unlinked(settings: Settings) -> Objects:
     """The same for someone who runs alone, gives out no links, and needs no key. Raises SettingError."""
     return _opened(settings, b"", is_alone=True)
+
+
+def in_memory(public_url: str, link_s: int) -> Objects:
+    """A store of its own that is gone with it, and a key of its own for its links."""
+    return Objects(MemoryStore(), None, secrets.token_bytes(KEY_BYTES), public_url, link_s)
 
 
 def _opened(settings: Settings, key: bytes, *, is_alone: bool) -> Objects:

@@ -98,25 +98,11 @@ class SqliteStore:
 
     def write(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         """Runs the unit in a transaction that holds the write lock from its beginning. Durable when it returns."""
-        connection = self._connection
-        try:
-            connection.execute("begin immediate")
-        except sqlite3.OperationalError as e:
-            raise _store_error(e) from e
-        try:
-            result = _run(connection, unit, *args)
-            connection.execute("commit")
-        except BaseException as e:
-            if connection.in_transaction:
-                connection.execute("rollback")
-            if isinstance(e, sqlite3.OperationalError):
-                raise _store_error(e) from e
-            raise
-        return result
+        return run_write(self._connection, unit, *args)
 
     def read(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         """Runs the unit on one consistent state."""
-        return _read(self._connection, unit, *args)
+        return run_read(self._connection, unit, *args)
 
     def fault(self) -> str | None:
         """What is wrong with the file itself: pages, types, or an index that does not fit its table; None when sound.
@@ -178,7 +164,26 @@ def configure_writer(connection: sqlite3.Connection, checkpoints: bool) -> None:
         raise _store_error(e) from e
 
 
-def _read(connection: sqlite3.Connection, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
+def run_write(connection: sqlite3.Connection, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
+    """Runs the unit in a transaction that holds the write lock from its beginning."""
+    try:
+        connection.execute("begin immediate")
+    except sqlite3.OperationalError as e:
+        raise _store_error(e) from e
+    try:
+        result = _run(connection, unit, *args)
+        connection.execute("commit")
+    except BaseException as e:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        if isinstance(e, sqlite3.OperationalError):
+            raise _store_error(e) from e
+        raise
+    return result
+
+
+def run_read(connection: sqlite3.Connection, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
+    """Runs the unit on one consistent state."""
     try:
         connection.execute("begin")
         try:
@@ -264,7 +269,7 @@ class SqliteEngine:
             connection.execute(f"pragma cache_size = -{READER_CACHE_KIB}")
             self._local.connection = connection
             self._opened.append(connection)
-        return _read(connection, unit, *args)
+        return run_read(connection, unit, *args)
 
 
 class _Write:

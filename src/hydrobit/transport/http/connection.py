@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from hydrobit.errors import Code, Refused
 from hydrobit.settings import Settings
-from hydrobit.transport.http.shell import SAFE_HEADERS, Answer
+from hydrobit.transport.http.shell import CUT, SAFE_HEADERS, Answer
 
 PIPELINE_LENGTH_MAX = 16
 """Requests that may wait on one connection before no more of it is read."""
@@ -75,6 +75,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.flow = PatientFlow(transport, self.pipeline)
+        self.app_state = {CUT: transport.close}  # uvicorn hands a copy to each request
         self._since: float | None = time.monotonic()
         """Since when the client owes us the rest of a request; None while it owes nothing."""
         self._received = self._received_with_head = 0

@@ -38,12 +38,17 @@ class OperationEndpoint(Endpoint):
     async def answer(self, request: Request) -> Answer:
         request_id = self._dispatcher.next_request_id()
         token = _or_refused(credential, request)
-        query = _or_refused(read_query, request.query) if request.query else _NO_QUERY
-        path = _with_host(request) if self._operation.names_host else request.parameters
+        path, query = called_with(self._operation, request)
         reply = await self._dispatcher.answer(
             self._operation, request_id, token, path, query, request.body, Source.http
         )
         return to_answer(reply, request_id, self._retry_after)
+
+
+def called_with(operation: Operation, request: Request) -> tuple[Mapping[str, str], Mapping[str, str] | Refused]:
+    """What the path and the query say, as the dispatcher takes it."""
+    query = _or_refused(read_query, request.query) if request.query else _NO_QUERY
+    return _with_host(request) if operation.names_host else request.parameters, query
 
 
 def _or_refused(read: Callable[[S], T], sent: S) -> T | Refused:

@@ -42,6 +42,9 @@ LARGE_BYTES_MIN = 1_048_576
 JOIN_IN_THREAD_BYTES_MIN = 4_194_304
 """A larger body is put together beside the event loop; at this size it takes some milliseconds."""
 _METHODS = b"GET, HEAD, POST, PATCH, OPTIONS"
+_ALLOWED_HEADERS = (
+    b"authorization, content-type, content-encoding, x-api-key, x-iot-token, prefer, x-mock-space, x-mock-fault"
+)
 SAFE_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
@@ -72,6 +75,14 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     length: int | None = 0
     chunks: AsyncIterator[bytes] | None = None
     """A body that comes in parts, in the place of `body`: `length` bytes in all, None where nobody knows before."""
+
+
+class Cut(Exception):
+    """Raised by an endpoint that wants the connection to end without an answer."""
+
+
+CUT = "cut"
+"""Under this name a connection's state holds what ends it."""
 
 
 class Endpoint(Protocol):
@@ -146,6 +157,11 @@ class Shell:
         except _TurnedAway as turned_away:
             answer = turned_away.answer
         except _Gone:
+            return
+        except Cut:
+            scope["state"][CUT]()
+            while (await receive())["type"] != "http.disconnect":
+                pass
             return
         except Exception:
             log.exception("answer failed", path=scope["path"])
@@ -269,7 +285,7 @@ def _preflight(headers: Mapping[bytes, bytes]) -> Headers:
         return []
     return [
         (b"access-control-allow-methods", _METHODS),
-        (b"access-control-allow-headers", b"authorization, content-type, content-encoding, x-api-key, x-iot-token"),
+        (b"access-control-allow-headers", _ALLOWED_HEADERS),
         (b"access-control-max-age", b"86400"),
     ]
 

@@ -1,19 +1,19 @@
-"""`hydrobit demo`: a server, and beside it a harvest morning that is played once in the life of a store."""
+"""A server, and beside it a harvest morning that is played once in the life of a store."""
 
 import asyncio
 from importlib.metadata import version
 
 from hydrobit import app
-from hydrobit.demo import hints
-from hydrobit.demo.api import SECTOR, Api, Json, Unanswered
 from hydrobit.demo.company import ADMIN, PROJECT
-from hydrobit.demo.plan import ZONE, dawn
-from hydrobit.demo.play import MORNING, is_unfinished, play
-from hydrobit.demo.telling import Teller
 from hydrobit.errors import SettingError
 from hydrobit.identity.signing import SigningKey
 from hydrobit.kit.clock import SystemClock
 from hydrobit.kit.instants import local_day
+from hydrobit.morning import hints
+from hydrobit.morning.api import SECTOR, Api, Json, Unanswered
+from hydrobit.morning.plan import ZONE, dawn
+from hydrobit.morning.play import MORNING, is_unfinished, play
+from hydrobit.morning.telling import Teller
 from hydrobit.settings import Settings
 from hydrobit.storage import directory
 

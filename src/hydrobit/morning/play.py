@@ -4,11 +4,11 @@ from decimal import Decimal
 
 from rich.table import Table
 
-from hydrobit.demo.api import SECTOR, Api, DemoFailed, Json
 from hydrobit.demo.company import CREW
-from hydrobit.demo.plan import Plan, Sum, plan
-from hydrobit.demo.telling import Teller
 from hydrobit.kit.instants import read_instant
+from hydrobit.morning.api import SECTOR, Api, DemoFailed, Json
+from hydrobit.morning.plan import Plan, Sum, plan
+from hydrobit.morning.telling import Teller
 
 MORNING = "demo-morning-"
 """How the localId of a morning's session begins; the day follows."""

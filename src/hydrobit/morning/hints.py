@@ -7,10 +7,10 @@ import sys
 import uuid
 from pathlib import Path
 
-from hydrobit.demo.api import PRODUCTION, SECTOR, record_body
 from hydrobit.demo.company import ADMIN, CREW, SUPERVISOR
-from hydrobit.demo.plan import Count
-from hydrobit.demo.telling import Teller
+from hydrobit.morning.api import PRODUCTION, SECTOR, record_body
+from hydrobit.morning.plan import Count
+from hydrobit.morning.telling import Teller
 from hydrobit.settings import Settings
 
 

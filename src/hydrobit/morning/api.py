@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 
 from hydrobit.demo.company import ADMIN, PROJECT, SECTORS
-from hydrobit.demo.plan import Count
 from hydrobit.errors import HydrobitError
 from hydrobit.kit.instants import write_instant
+from hydrobit.morning.plan import Count
 
 Json = dict[str, Any]
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hydrobit.demo.company import CREW
-from hydrobit.demo.plan import LENGTH_MS, OFFLINE_COUNTS, ZONE, dawn, plan
+from hydrobit.morning.plan import LENGTH_MS, OFFLINE_COUNTS, ZONE, dawn, plan
 
 
 def local(text: str) -> int:

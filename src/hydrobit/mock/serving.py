@@ -1,0 +1,80 @@
+"""The mock server alone: `hydrobit mock`, and in the process of whoever judges a client by it."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from hydrobit.errors import SettingError
+from hydrobit.kit.clock import SystemClock
+from hydrobit.mock.endpoints import PREFIX, endpoints, refusing
+from hydrobit.mock.faults import Plan, no_faults
+from hydrobit.mock.space import LOG_BODY_BYTES_MAX, LOG_LENGTH_MAX
+from hydrobit.mock.spaces import Spaces
+from hydrobit.settings import Settings
+from hydrobit.transport.http.pages import Page
+from hydrobit.transport.http.server import Server, build
+from hydrobit.transport.http.shell import Endpoint, Routes, Shell
+from hydrobit.wire.envelope import encode
+
+
+async def serve(settings: Settings, *, plan: Plan = no_faults, started: Callable[[int], None]) -> None:
+    """Runs the mock until SIGTERM or SIGINT; `started` is told the port once it listens."""
+    async with AsyncExitStack() as stack:
+        spaces = spaces_at("", settings, plan)
+        stack.push_async_callback(spaces.stop)
+        await _server(settings, spaces, started).serve()
+
+
+@asynccontextmanager
+async def listening(
+    settings: Settings,
+    *,
+    plan: Plan = no_faults,
+    log_length_max: int = LOG_LENGTH_MAX,
+    log_body_bytes_max: int = LOG_BODY_BYTES_MAX,
+) -> AsyncIterator[tuple[str, Spaces]]:
+    """A mock on this event loop for the length of the block: its address and its spaces. Raises SettingError."""
+    spaces = spaces_at("", settings, plan, log_length_max, log_body_bytes_max)
+    port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    server = _server(settings, spaces, port.set_result)
+    running = asyncio.create_task(server.serve(), name="hydrobit-mock")
+    try:
+        running.add_done_callback(lambda _: port.cancel())
+        await asyncio.wait([port])
+        if port.cancelled():
+            raise SettingError(f"{settings.address(settings.port)} cannot be served; choose another port")
+        yield settings.address(port.result()), spaces
+    finally:
+        server.should_exit = True
+        await running
+        await spaces.stop()
+
+
+def spaces_at(
+    prefix: str,
+    settings: Settings,
+    plan: Plan = no_faults,
+    log_length_max: int = LOG_LENGTH_MAX,
+    log_body_bytes_max: int = LOG_BODY_BYTES_MAX,
+) -> Spaces:
+    """The spaces of a mock whose operations stand below the prefix."""
+    return Spaces(
+        settings,
+        SystemClock(),
+        os.urandom,
+        prefix=prefix,
+        plan=plan,
+        log_length_max=log_length_max,
+        log_body_bytes_max=log_body_bytes_max,
+    )
+
+
+def _server(settings: Settings, spaces: Spaces, started: Callable[[int], None]) -> Server:
+    refuse = refusing(settings)
+    alive: dict[tuple[str, str], Endpoint] = {
+        ("GET", "/healthz"): Page(encode({"status": "success", "data": {"alive": True}}))
+    }
+    routes = Routes(alive | endpoints(spaces, settings, refuse, ("", PREFIX)))
+    shell = Shell(routes, refuse, cors_origins=settings.cors_origins, bodies_bytes_max=settings.bodies_bytes_max)
+    return build(shell, settings, refuse, started)

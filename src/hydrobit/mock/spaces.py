@@ -1,0 +1,155 @@
+"""All spaces of a process: made when somebody comes, bounded in number, age and bytes; the longest unused go first."""
+
+import asyncio
+import tempfile
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from hydrobit.errors import Code, Refused
+from hydrobit.kit.clock import Clock
+from hydrobit.mock import seeds
+from hydrobit.mock.faults import Plan, no_faults
+from hydrobit.mock.space import LOG_BODY_BYTES_MAX, LOG_LENGTH_MAX, Ground, Space
+from hydrobit.settings import Settings
+from hydrobit.transport.metrics import Metrics
+
+SPACES = "/_spaces"
+"""Below it a space's photos are fetched, by links that name the space."""
+
+
+class Spaces:
+    """Spaces by their names. What the real server keeps is neither read nor written."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        random: Callable[[int], bytes],
+        *,
+        prefix: str,
+        plan: Plan = no_faults,
+        log_length_max: int = LOG_LENGTH_MAX,
+        log_body_bytes_max: int = LOG_BODY_BYTES_MAX,
+    ) -> None:
+        """`prefix` is the path that the mock stands at."""
+        self._settings, self._clock, self._random, self._plan = settings, clock, random, plan
+        self._log_length_max, self._log_body_bytes_max = log_length_max, log_body_bytes_max
+        self.links = f"{settings.public_url.rstrip('/')}{prefix}{SPACES}"
+        self._spaces: OrderedDict[str, Space] = OrderedDict()
+        self._ground: Ground | None = None
+        self._making = asyncio.Lock()
+        self._under_way = 0
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hydrobit-mock")
+
+    @property
+    def count(self) -> int:
+        return len(self._spaces)
+
+    @asynccontextmanager
+    async def entered(self, name: str | None) -> AsyncIterator[Space]:
+        """The space of that name for one call, made where there is none; None: a space for this call alone.
+
+        Raises Refused, busy, where too many calls are under way.
+        """
+        if self._under_way >= self._settings.mock_calls_max:
+            raise Refused(Code.busy, "Too many calls to the mock are under way; send the same call again.")
+        self._under_way += 1
+        try:
+            space = self._find(await self._laid(), name)
+            space.under_way += 1
+            try:
+                await self._make_room()
+                yield space
+            finally:
+                space.under_way -= 1
+                space.used_at = time.monotonic()
+                if name is None:
+                    await space.stop()
+        finally:
+            self._under_way -= 1
+
+    async def space(self, name: str) -> Space:
+        """The space of that name, made where there is none, for whoever plans its faults and reads its log."""
+        return self._find(await self._laid(), name)
+
+    def _find(self, ground: Ground, name: str | None) -> Space:
+        """The space of that name, made where there is none; from now on the latest used."""
+        if name is None:
+            return Space(ground, self.links)
+        found = self._spaces.get(name)
+        if found is None:
+            found = self._spaces[name] = Space(ground, self.links)
+        self._spaces.move_to_end(name)
+        found.used_at = time.monotonic()
+        return found
+
+    def by_id(self, space_id: str) -> Space | None:
+        """The space whose links carry this id."""
+        return next((space for space in self._spaces.values() if space.id == space_id), None)
+
+    async def stop(self) -> None:
+        """Ends all spaces."""
+        for space in self._spaces.values():
+            await space.stop()
+        self._spaces.clear()
+        self._thread.shutdown()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    async def _make_room(self) -> None:
+        """Ends the spaces that are too many, too old or too heavy together; never one with a call under way."""
+        old = time.monotonic() - self._settings.mock_space_age_s_max
+        idle = [(name, space) for name, space in self._spaces.items() if not space.under_way]
+        for name, space in idle[:-1]:
+            weight = sum(one.bytes for one in self._spaces.values())
+            is_too_much = len(self._spaces) > self._settings.mock_spaces_max or weight > self._settings.mock_bytes_max
+            if not is_too_much and space.used_at > old:
+                return
+            del self._spaces[name]
+            await space.stop()
+
+    async def _laid(self) -> Ground:
+        """What all spaces stand on; it is made when the first call comes."""
+        async with self._making:
+            if self._ground is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="hydrobit-mock-")
+                settings = _own(self._settings, Path(self._folder.name))
+                image = await asyncio.get_running_loop().run_in_executor(
+                    self._thread, seeds.image, settings, self._clock.now(), self._random
+                )
+                self._ground = Ground(
+                    settings,
+                    self._clock,
+                    self._random,
+                    self._thread,
+                    Metrics(),
+                    image,
+                    self._plan,
+                    self._log_length_max,
+                    self._log_body_bytes_max,
+                )
+            return self._ground
+
+
+def _own(settings: Settings, folder: Path) -> Settings:
+    """The server's limits, and nothing that leads to what it keeps."""
+    usual = Settings()
+    return replace(
+        settings,
+        data=folder,
+        keys=usual.keys,
+        database_url="",
+        objects_url="",
+        broker_url="",
+        oidc_issuer="",
+        oidc_audience="",
+        oidc_jwks_url="",
+        local_tokens=True,
+        log_requests=False,
+    )

@@ -1,0 +1,1 @@
+"""`hydrobit demo`: a harvest morning that is played through the public API."""
