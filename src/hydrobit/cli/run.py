@@ -1,4 +1,4 @@
-"""`serve` and `demo`: the commands that run a server."""
+"""`serve`, `demo` and `mock`: the commands that run a server."""
 
 import asyncio
 import io
@@ -17,7 +17,7 @@ from cyclopts import Parameter
 
 from hydrobit.cli import app
 from hydrobit.cli.common import Data, now, opened, settings
-from hydrobit.errors import SettingError, StoreError
+from hydrobit.errors import Refused, SettingError, StoreError
 from hydrobit.settings import Settings
 
 Host = Annotated[str | None, Parameter(name="--host", help="The address to listen at (HYDROBIT_HOST).")]
@@ -116,6 +116,34 @@ def demo(*, host: Host = None, port: Port = None, data: Data = None) -> None:
         raise StoreError(f"the store in {chosen.data} holds other companies, not the demo's; choose one with --data")
     log_json(chosen)
     uvloop.run(serving.serve_and_play(chosen))
+
+
+@app.command
+def mock(
+    *,
+    host: Host = None,
+    port: Port = None,
+    fault: Annotated[
+        str, Parameter(help="Faults that calls meet, as in x-mock-fault: lose-answer, slow;ms=500 and the like.")
+    ] = "",
+    fault_every: Annotated[int, Parameter(help="Which calls of a space meet them: the first, and then every nth.")] = 2,
+) -> None:
+    """Run the mock server: the real rules over memory, any token, and nothing is kept."""
+    import uvloop
+
+    from hydrobit.mock import faults, serving
+
+    if fault_every < 1:
+        raise SettingError("--fault-every must be at least 1")
+    try:
+        dialled = faults.read(fault)
+    except Refused as e:
+        raise SettingError(f"--fault: {e.detail}") from e
+    chosen = settings(host=host, port=port)
+    require_free_port(chosen)
+    log_json(chosen)
+    plan = faults.every(fault_every, dialled)
+    uvloop.run(serving.serve(chosen, plan=plan, started=lambda port: print(chosen.address(port), flush=True)))
 
 
 def require_free_port(chosen: Settings) -> None:

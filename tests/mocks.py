@@ -1,0 +1,84 @@
+"""The mock server in tests: on the test's own event loop, with its spaces at hand."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+
+from hydrobit.catalog import OPERATIONS
+from hydrobit.mock import serving
+from hydrobit.mock.spaces import Spaces
+from hydrobit.operation import Operation
+from hydrobit.settings import Settings
+
+PLACEHOLDER = "<YOUR_JWT_HERE>"
+RECORDS = "/api/control/production/records"
+ROWS = {row.name: row for row in OPERATIONS}
+ANSWER_S_MAX = 30
+
+
+@dataclass(frozen=True)
+class RunningMock:
+    """A mock that listens."""
+
+    address: str
+    spaces: Spaces
+    client: httpx.AsyncClient
+
+    async def call(
+        self,
+        name: str,
+        token: str = PLACEHOLDER,
+        /,
+        *,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        prefix: str = "",
+        path: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """Calls a row with its examples, and what is said otherwise."""
+        row = ROWS[name]
+        said = {"authorization": f"Bearer {token}"} | (headers or {})
+        return await self.client.request(
+            row.http.method,
+            prefix + path_of(row, path),
+            params={one.name: one.example for one in row.parameters if one.place == "query"},
+            json=example(row) if body is None else body,
+            headers=said,
+        )
+
+
+def example(row: Operation) -> Any:
+    """The first example of a body, None where the row takes none."""
+    return next(iter(row.request_examples.values()), None)
+
+
+def path_of(row: Operation, other: dict[str, str] | None = None) -> str:
+    """The path with its examples, or with other values."""
+    path = row.http.path
+    for parameter in row.parameters:
+        if parameter.place == "path":
+            path = path.replace(f"{{{parameter.name}}}", (other or {}).get(parameter.name, str(parameter.example)))
+    return path
+
+
+def event(number: int, **changes: Any) -> dict[str, Any]:
+    """The published count under an event id of its own."""
+    body: dict[str, Any] = example(ROWS["createProductionRecord"])
+    return body | {"clientEventId": f"event-{number}"} | changes
+
+
+@asynccontextmanager
+async def running(**settings: Any) -> AsyncIterator[RunningMock]:
+    """A mock on a free port. Settings may come with what `serving.listening` takes."""
+    options = {
+        name: settings.pop(name) for name in ("plan", "log_length_max", "log_body_bytes_max") if name in settings
+    }
+    chosen = replace(Settings(), port=0, **settings)
+    async with (
+        serving.listening(chosen, **options) as (address, spaces),
+        httpx.AsyncClient(base_url=address, timeout=ANSWER_S_MAX, trust_env=False) as client,
+    ):
+        yield RunningMock(address, spaces, client)
