@@ -565,7 +565,11 @@ def test_a_websocket_is_opened_where_there_is_a_path_and_mqtt_is_asked_for(serve
             assert (client.upgrade.status, client.upgrade.code) == (status, code)
             assert client.ended() is None
     twice = f"{server.token()}\r\nx-iot-token: other\r\nAuthorization: a\r\nAuthorization: b"
-    for path, headers in (("/mqtt", {"Origin": ORIGIN, "x-iot-token": twice}), ("/api/control/projects", {})):
+    for path, headers in (
+        ("/mqtt", {"Origin": ORIGIN, "x-iot-token": twice}),
+        ("/mqtt", {"Content-Length": "0"}),  # as Java's client says it
+        ("/api/control/projects", {}),
+    ):
         with Client(server.address, path=path, headers=headers) as client:
             assert client.upgrade is not None
             assert client.upgrade.status == 101

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from hydrobit.operation import Operation
-from hydrobit.publish.samples import curl, python
+from hydrobit.publish.samples import csharp, curl, go, java, javascript, node, php, python, r, ruby
 from hydrobit.publish.samples.language import Language, fill
 from hydrobit.publish.samples.literals import json_text
 
@@ -17,7 +17,15 @@ TOKEN = "<YOUR_JWT_HERE>"
 
 LANGUAGES: tuple[Language, ...] = (
     curl.LANGUAGE,
+    javascript.LANGUAGE,
+    node.LANGUAGE,
     python.LANGUAGE,
+    java.LANGUAGE,
+    csharp.LANGUAGE,
+    php.LANGUAGE,
+    go.LANGUAGE,
+    ruby.LANGUAGE,
+    r.LANGUAGE,
 )
 """In the published order."""
 
@@ -37,7 +45,7 @@ def sample(row: Operation, language: Language, base: str = BASE, token: str = TO
     }
     values = {name: language.text(text) for name, text in texts.items()}
     values["body"] = "" if body is None else language.body(body)
-    values["verb"] = row.http.method
+    values["verb"], values["class"] = row.http.method, row.http.method.capitalize()
     template = language.handshake if 101 in row.http.statuses else language.program
     return fill(template, values, _facts(row, body))
 

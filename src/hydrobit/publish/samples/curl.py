@@ -37,7 +37,7 @@ curl --silent --head --request GET --http1.1 {{url}} \\
   --header 'Sec-WebSocket-Version: 13' \\
   --header "Sec-WebSocket-Key: $(head -c 16 /dev/urandom | base64)" \\
   --header 'Sec-WebSocket-Protocol: mqtt' |
-  grep -E '^HTTP/1.1 101|^sec-websocket-protocol: mqtt'
+  grep -i -E '^HTTP/1.1 101|^sec-websocket-protocol: mqtt'
 """,
     text=quoted,
     body=_body,

@@ -15,7 +15,7 @@ class Language:
 
     In a template a name in two braces stands for a value: `{{url}}`, `{{method}}`, `{{bearer}}` (what the header
     Authorization holds), `{{authorization}}` (that whole header) and `{{token}}` for texts, as `text` writes them;
-    `{{verb}}` for the method's bare name, such as Post; `{{body}}` for the body, as `body` writes it.
+    `{{verb}}` and `{{class}}` for the method's bare name, POST and Post; `{{body}}` for the body, as `body` writes it.
 
     A line that begins with `{{body?}}`, `{{no body?}}`, `{{404?}}` (404 is an answer here, and no fault) or
     `{{no 404?}}` is there only where that is so.

@@ -15,6 +15,11 @@ def quoted(text: str) -> str:
     return "".join(one if one.isprintable() or one > "\uffff" else f"\\u{ord(one):04x}" for one in written)
 
 
+def ascii_quoted(text: str) -> str:
+    """The same in ASCII alone."""
+    return _in_ascii(quoted(text))
+
+
 def json_leaf(value: Any) -> str:
     """A text, a number, true, false or null."""
     return quoted(value) if isinstance(value, str) else json.dumps(value)
@@ -32,8 +37,7 @@ def json_text(value: Any) -> str:
 
 def ascii_json(value: Any) -> str:
     """The same in ASCII alone, for languages whose compilers read a file in the machine's encoding."""
-    text = json_text(value)
-    return "".join(one if one.isascii() else json.dumps(one)[1:-1] for one in text)
+    return _in_ascii(json_text(value))
 
 
 def laid_out(
@@ -59,3 +63,7 @@ def laid_out(
     indent = " " * step * (depth + 1)
     lines = f",\n{indent}".join(members)
     return f"{opening}\n{indent}{lines}{last}\n{' ' * step * depth}{closing}"
+
+
+def _in_ascii(text: str) -> str:
+    return "".join(one if one.isascii() else json.dumps(one)[1:-1] for one in text)

@@ -186,6 +186,11 @@ class GuardedProtocol(HttpToolsProtocol):
             # The client will not send the body that it asked about, and the parser would take what follows for it.
             self.transport.close()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Java says that its request has a body of no bytes; who reads it next takes no word of a body."""
+        self.scope["headers"] = [one for one in self.scope["headers"] if one != (b"content-length", b"0")]
+        super().handle_websocket_upgrade()
+
     def shutdown(self) -> None:
         """Ends once everything that was sent so far is answered; a head that is on its way may still arrive."""
         self._is_ending = True
