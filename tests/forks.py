@@ -80,11 +80,11 @@ class Forked:
 
 
 def run(
-    module: str, words: Sequence[str], env: Mapping[str, str], timeout: float
+    module: str, words: Sequence[str], env: Mapping[str, str], timeout: float, cwd: str | None = None
 ) -> "subprocess.CompletedProcess[str]":
     """Runs to the end, with what was printed. Raises TimeoutExpired, and then the process is gone."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = _Child(module, words, env, out.fileno(), err.fileno())
+        child = _Child(module, words, env, out.fileno(), err.fileno(), cwd)
         status = child.wait(timeout)
         if status is None:
             os.kill(child.pid, signal.SIGKILL)
@@ -100,11 +100,14 @@ def run(
 class _Child:
     """One forked process: its id, and its status once it ended (negative: the signal that ended it)."""
 
-    def __init__(self, module: str, words: Sequence[str], env: Mapping[str, str], out: int, err: int) -> None:
+    def __init__(
+        self, module: str, words: Sequence[str], env: Mapping[str, str], out: int, err: int, cwd: str | None = None
+    ) -> None:
         self.status: int | None = None
         self._reading, writing = os.pipe()
+        wanted = {"module": module, "words": [*words], "env": dict(env), "cwd": cwd or os.getcwd()}
         try:
-            self.pid = _Source.get().fork({"module": module, "words": [*words], "env": dict(env)}, [out, err, writing])
+            self.pid = _Source.get().fork(wanted, [out, err, writing])
         finally:
             os.close(writing)
 
@@ -148,7 +151,6 @@ class _Source:
             return cls._only
 
     def fork(self, wanted: dict[str, Any], descriptors: list[int]) -> int:
-        wanted["cwd"] = os.getcwd()
         with self._turn:
             socket.send_fds(self._socket, [json.dumps(wanted).encode()], descriptors)
             return int(self._socket.recv(32))

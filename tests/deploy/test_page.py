@@ -5,10 +5,10 @@ import re
 import pytest
 
 from tests.deploy.files import DEPLOY, ROOT, document
-from tests.docs.pages import HOW_TO, blocks
+from tests.docs.pages import HOW_TO, all_blocks
 
 PAGE = (HOW_TO / "deploy.md").read_text()
-COMMANDS = [line for block in blocks("deploy.md") for line in block.text.splitlines()]
+COMMANDS = [line for block in all_blocks(HOW_TO / "deploy.md") for line in block.text.splitlines()]
 MADE = {"deploy/compose/.env"}
 """What a command of the page makes."""
 

@@ -1,12 +1,16 @@
-"""The commands of a page, by the headings they stand under."""
+"""The blocks of a page, by the headings they stand under."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+HOW_TO = DOCS / "how-to"
+LEFT_OUT = "not run: "
+"""What stands behind a fence where no test runs the block, and why: ```sh not run: it needs root."""
 
-_PART = re.compile(r"^## (?P<heading>.+)$|^```(?P<kind>.+)\n(?P<text>(?:.*\n)*?)```$", re.MULTILINE)
+_PART = re.compile(r"^## (?P<heading>.+)$|^(?P<fence>```+)(?P<kind>.*)\n(?P<text>(?:.*\n)*?)(?P=fence)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +20,22 @@ class Block:
     heading: str
     kind: str
     text: str
+    left_out: str = ""
+    """Why no test runs it; empty for one that a test runs."""
 
 
-def blocks(name: str) -> list[Block]:
-    """The blocks of a how-to page, in order."""
+def all_blocks(page: Path) -> list[Block]:
+    """Every block of a page, in order."""
     found, heading = [], ""
-    for part in _PART.finditer((HOW_TO / name).read_text()):
+    for part in _PART.finditer(page.read_text()):
         if part["heading"]:
             heading = part["heading"]
         else:
-            found.append(Block(heading, part["kind"], part["text"]))
+            kind, _, why = part["kind"].partition(LEFT_OUT)
+            found.append(Block(heading, kind.strip(), part["text"], why))
     return found
+
+
+def blocks(name: str) -> list[Block]:
+    """The blocks of a how-to page that are to be run, in order."""
+    return [block for block in all_blocks(HOW_TO / name) if not block.left_out]

@@ -84,5 +84,5 @@ def test_yaml_that_reads_words_as_other_types_is_told_to_quote_them() -> None:
 
 def test_the_form_in_the_how_to_has_a_field_of_every_type() -> None:
     text = (Path(__file__).parents[3] / "docs" / "how-to" / "forms.md").read_text("utf-8")
-    found, _ = files.read("form.yaml", text.partition("```yaml\n")[2].partition("```")[0].encode())
+    found, _ = files.read("form.yaml", text.partition("```yaml file=scouting.yaml\n")[2].partition("```")[0].encode())
     assert {field.type for field in definition.read(found).fields} == set(TYPES)

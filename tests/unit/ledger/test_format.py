@@ -52,7 +52,7 @@ def test_the_page_s_example_is_right() -> None:
         for value in json.loads(_between("```json\n", "```"))
     ]
     assert independent.pack(row).hex() == re.sub(r"\s", "", _between("canonical bytes  ", "link "))
-    assert independent.link(independent.GENESIS, row).hex() == _between("\nlink ", "\n```").strip()
+    assert independent.link(independent.GENESIS, row).hex() == _between("\nlink  ", "\n```").strip()
     assert canonical.salted_digest(bytes(range(16)), "John Smith") == row[14]
 
 
