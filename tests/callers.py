@@ -44,7 +44,7 @@ class Caller(httpx.Client):
     def __init__(self, server: RunningServer, user: str = demo.ADMIN, *, token: str | None = None) -> None:
         super().__init__(
             base_url=server.address,
-            headers={"authorization": f"Bearer {token or server.token(user)}"},
+            headers={"authorization": f"Bearer {token or server.token(user)}", **server.headers},
             event_hooks={"response": [checked]},
             timeout=ANSWER_S_MAX,
             trust_env=False,

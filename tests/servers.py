@@ -24,10 +24,10 @@ Process = Union["subprocess.Popen[str]", Forked]
 
 
 class RunningServer:
-    """One server process on one data directory."""
+    """One server process on one data directory. `headers` is what its callers send besides."""
 
-    def __init__(self, data: Path, process: Process, address: str) -> None:
-        self.data, self.process, self.address = data, process, address
+    def __init__(self, data: Path, process: Process, address: str, headers: Mapping[str, str] | None = None) -> None:
+        self.data, self.process, self.address, self.headers = data, process, address, headers or {}
         self._key = SigningKey.load_or_create(data / directory.SIGNING_KEY)
 
     def token(self, user: str = demo.ADMIN, lifetime_s: int = 3600) -> str:

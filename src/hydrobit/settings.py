@@ -118,7 +118,7 @@ class Settings:
 
     # The mock server, whose spaces are kept in memory and hold nothing real.
     mock: bool = True  # Whether a server of one process has it at /_mock/spec/openapi.
-    mock_calls_max: int = 16  # The most calls to it under way; past it 503.
+    mock_calls_max: int = 64  # The most calls to it under way; past it 503.
     mock_spaces_max: int = 100  # The most spaces of a process; the longest unused make way.
     mock_space_age_s_max: int = 3_600  # A space that nobody used for so long is dropped.
     mock_space_bytes_max: int = 16 * 1024 * 1024  # The most that a space may hold.

@@ -5,7 +5,6 @@ import itertools
 import os
 import time
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 
 import msgspec
 
@@ -16,7 +15,7 @@ from hydrobit.identity.compact import read_compact
 from hydrobit.mock import faults, preferences
 from hydrobit.mock.faults import Fault, FaultKind, Heard
 from hydrobit.mock.space import Space
-from hydrobit.mock.spaces import SPACES, Spaces
+from hydrobit.mock.spaces import SPACES, Spaces, by_header, by_token
 from hydrobit.operation import Operation, Reply
 from hydrobit.settings import Settings
 from hydrobit.storage.objects import PATH as OBJECTS_PATH
@@ -184,8 +183,8 @@ def _space_name(request: Request, token: bytes) -> str | None:
             Code.invalid_value, f"x-mock-space may have at most {SPACE_LENGTH_MAX} bytes.", field="x-mock-space"
         )
     if said:
-        return f"space {said.decode('latin-1')}"
-    return None if token == PLACEHOLDER else f"token {sha256(token).hexdigest()}"
+        return by_header(said.decode("latin-1"))
+    return None if token == PLACEHOLDER else by_token(token.decode("latin-1"))
 
 
 async def _user(body: bytes, query: Mapping[str, str] | Refused, token: bytes) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from hydrobit.errors import Code, Refused
@@ -20,6 +21,16 @@ from hydrobit.transport.metrics import Metrics
 
 SPACES = "/_spaces"
 """Below it a space's photos are fetched, by links that name the space."""
+
+
+def by_header(said: str) -> str:
+    """The name of the space that `x-mock-space` chooses."""
+    return f"space {said}"
+
+
+def by_token(token: str) -> str:
+    """The name of the space that a bearer text chooses; the text itself is not kept."""
+    return f"token {sha256(token.encode('latin-1')).hexdigest()}"
 
 
 class Spaces:

@@ -1,0 +1,52 @@
+"""The mock passes what the server passes: these are the server's own tests, over one space of the mock."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests import engines
+from tests.callers import ADMIN_USERS, VIEWER, Caller
+from tests.forks import Forked
+from tests.integration import test_bulk, test_idempotency, test_sessions
+from tests.servers import RunningServer
+
+OTHERWISE = {
+    "test_a_call_that_is_wrong_as_a_whole_counts_nothing",  # the caller is who the call says, so that nobody mismatches
+    "test_every_key_that_a_record_claims_is_known_afterwards",  # takes long, and says of the mock what others do
+}
+"""Tests that the mock does not run."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        with open(f"{folder}/log", "w") as log:
+            process = Forked("hydrobit", ("mock", "--port", "0"), engines.clean_environment(data), log.fileno())
+        address = process.stdout.readline().strip()
+        started = RunningServer(data, process, address, {"x-mock-space": "contract"})
+        try:
+            with Caller(started) as admin:
+                viewer = {"userId": VIEWER, "name": "A Viewer", "role": "viewer"}
+                assert admin.post(ADMIN_USERS, json=viewer).status_code == 201
+            yield started
+            assert started.stop() == 0
+        finally:
+            process.kill()
+            process.stdout.close()
+
+
+def _tests_of(module: ModuleType) -> dict[str, object]:
+    """The tests of a module and its fixtures, which run with the server of this one."""
+    return {
+        name: found
+        for name, found in vars(module).items()
+        if (name.startswith("test_") and name not in OTHERWISE) or name == "session_id"
+    }
+
+
+for _module in (test_bulk, test_idempotency, test_sessions):
+    globals().update(_tests_of(_module))
