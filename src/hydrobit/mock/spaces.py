@@ -117,7 +117,7 @@ class Spaces:
         """Ends the spaces that are too many, too old or too heavy together; never one with a call under way."""
         old = time.monotonic() - self._settings.mock_space_age_s_max
         idle = [(name, space) for name, space in self._spaces.items() if not space.under_way]
-        for name, space in idle[:-1]:
+        for name, space in idle:
             weight = sum(one.bytes for one in self._spaces.values())
             is_too_much = len(self._spaces) > self._settings.mock_spaces_max or weight > self._settings.mock_bytes_max
             if not is_too_much and space.used_at > old:
