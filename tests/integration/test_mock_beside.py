@@ -6,8 +6,8 @@ import pytest
 
 from hydrobit.mock.endpoints import PREFIX
 from tests import books
-from tests.callers import RECORDS, SESSIONS, Caller, event, refusal
-from tests.servers import RunningServer, running
+from tests.callers import RECORDS, SESSIONS, Caller, refusal
+from tests.servers import RunningServer, event, running
 
 SESSION = "6507f1e3c9d8e2a4b1f9c3d5"
 
