@@ -122,7 +122,17 @@ def _places(rows: Iterable[Operation]) -> Iterable[tuple[str, str, Operation]]:
         assert row.topic is not None, "rows without a topic are left out"
         yield row.name, row.topic, row
         if row.for_devices:
-            yield f"{row.name}OfDevice", f"{BRANCH}/{row.branch or row.topic}", row
+            yield f"{row.name}OfDevice", branch_of(row), row
+
+
+def branch_of(row: Operation) -> str:
+    """The topic of the row in a device's own branch."""
+    return f"{BRANCH}/{row.branch or row.topic}"
+
+
+def needs_method(row: Operation, operations: Iterable[Operation]) -> bool:
+    """Whether a message on the row's topic has to name the method, since it means another row otherwise."""
+    return row.http.method != _first({other.http.method for other in operations if other.topic == row.topic})
 
 
 def _shapes(rows: Iterable[Operation]) -> list[type]:
@@ -294,7 +304,7 @@ def _operation(name: str, topic: str, row: Operation) -> Json:
             "channel": {"$ref": "#/channels/answers"},
             "messages": [{"$ref": f"#/channels/answers/messages/{one}"} for one in (answer, "refusal")],
         },
-        "x-reasons": _reasons(row),
+        "x-reasons": reasons(row),
     }
 
 
@@ -317,7 +327,7 @@ def _who(row: Operation) -> str:
     return f"**Roles.** {', '.join(sorted(row.roles))}." + (" **Devices** may call it." if row.for_devices else "")
 
 
-def _reasons(row: Operation) -> Json:
+def reasons(row: Operation) -> dict[str, list[str]]:
     """The codes that a message to the row can be answered with, by the reason code that tells them."""
     found: dict[str, list[str]] = {}
     for code in codes(row):
