@@ -26,6 +26,8 @@ from hydrobit.kit.clock import Clock, SystemClock
 from hydrobit.ledger import store as ledger
 from hydrobit.operation import Context, Letter, Reply
 from hydrobit.publish import asyncapi, openapi
+from hydrobit.publish.site import site
+from hydrobit.publish.site.addresses import CARRIED, DOCS
 from hydrobit.settings import Settings
 from hydrobit.storage import agreement, directory, stores
 from hydrobit.storage.engine import Transaction
@@ -34,7 +36,7 @@ from hydrobit.storage.objects import open_objects
 from hydrobit.transport.clock import JobClock
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.http.endpoints import endpoints, to_answer
-from hydrobit.transport.http.pages import ObjectPage, pages
+from hydrobit.transport.http.pages import Document, ObjectPage, pages
 from hydrobit.transport.http.server import Server, build
 from hydrobit.transport.http.shell import Answer, Endpoint, Routes, Shell
 from hydrobit.transport.metrics import Metrics
@@ -51,6 +53,7 @@ log = structlog.get_logger("hydrobit")
 
 START_WAIT_MS = 60_000
 """How long a start waits for another node that migrates the store."""
+SITE_POLICY = b"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 GC_YOUNG_OBJECTS = 50_000
 """Requests leave few cycles behind; looking for them less often takes a third off the slowest answers."""
 
@@ -282,9 +285,10 @@ def _http_server(
         keys = await context.engine.look_up(identity_store.signing_keys) if settings.local_tokens else []
         return own_keys.key_set(keys)
 
+    documents = _documents(settings) | _site()
     routes = Routes(
         endpoints(catalog.OPERATIONS, dispatcher, settings)
-        | pages(settings, metrics, refuse, is_ready, shown_keys, _documents(settings))
+        | pages(settings, metrics, refuse, is_ready, shown_keys, documents, front=documents[DOCS])
         | {("GET", f"{OBJECTS_PATH}/{{company}}/{{digest}}"): ObjectPage(parts.fetching(context), refuse)}
         | beside
     )
@@ -309,7 +313,16 @@ def _http_server(
     return server
 
 
-def _documents(settings: Settings) -> dict[str, tuple[Callable[[], bytes], bytes]]:
+def _site() -> dict[str, Document]:
+    """The documentation site by its paths. It asks nobody but this server, and no browser lets it."""
+    headers = ((b"content-security-policy", SITE_POLICY), (b"referrer-policy", b"no-referrer"))
+    return {
+        path: Document(made.make, made.content_type, made.cache_control, headers)
+        for path, made in site.made(catalog.OPERATIONS, CARRIED).items()
+    }
+
+
+def _documents(settings: Settings) -> dict[str, Document]:
     """The derived documents by their paths, made when somebody asks for them."""
 
     @cache
@@ -321,10 +334,10 @@ def _documents(settings: Settings) -> dict[str, tuple[Callable[[], bytes], bytes
         return asyncapi.document(catalog.OPERATIONS, settings, version("hydrobit"))
 
     return {
-        "/openapi.json": (lambda: encode(calls()), b"application/json"),
-        "/openapi.yaml": (lambda: _as_yaml(calls()), b"application/yaml"),
-        "/asyncapi.json": (lambda: encode(messages()), b"application/json"),
-        "/asyncapi.yaml": (lambda: _as_yaml(messages()), b"application/yaml"),
+        "/openapi.json": Document(lambda: encode(calls()), b"application/json"),
+        "/openapi.yaml": Document(lambda: _as_yaml(calls()), b"application/yaml"),
+        "/asyncapi.json": Document(lambda: encode(messages()), b"application/json"),
+        "/asyncapi.yaml": Document(lambda: _as_yaml(messages()), b"application/yaml"),
     }
 
 

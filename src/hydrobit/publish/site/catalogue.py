@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from hydrobit.errors import CATALOGUE, Code
 from hydrobit.publish.refusals import REFUSALS
 from hydrobit.publish.site import programs
+from hydrobit.publish.site.addresses import address
 from hydrobit.publish.site.facts import Book, pretty
 from hydrobit.publish.site.fields import fields_table, heading
-from hydrobit.publish.site.frame import address
 from hydrobit.publish.site.markup import Html, element, joined, said
 
 __all__ = ["EXAMPLE", "main"]
@@ -15,7 +15,7 @@ __all__ = ["EXAMPLE", "main"]
 EXAMPLE = {
     "status": "error",
     "message": CATALOGUE[Code.session_closed].message,
-    "error": "The session 6507f1e3c9d8e2a4b1f9c3d5 was closed at 2025-10-19T22:00:00.000Z; the count is held for review.",
+    "error": "The session was closed at 2025-10-19T22:00:00.000Z; the count is held for review.",
     "code": "session_closed",
     "requestId": "01K7YB3Q-000042",
     "held": True,

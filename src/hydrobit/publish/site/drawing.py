@@ -9,9 +9,10 @@ __all__ = ["lifecycle"]
 
 TITLE = "The life of a session"
 ABOUT = (
-    "A session is opened. Counts of 5, 3 and 4 units are added to it. The count of 5 is sent again and is answered with "
-    "its first id; nothing is added. The count of 3 is undone by a void, an opposite movement of minus 3. The session is "
-    "closed with a total of 9. A count of 2 that was made before the close arrives after it and is held for review. "
+    "A session is opened. Counts of 5, 3 and 4 units are added to it. The count of 5 is sent again and is answered "
+    "with its first id; nothing is added. The count of 3 is undone by a void, an opposite movement of minus 3. The "
+    "session is closed with a total of 9. A count of 2 that was made before the close arrives after it and is held for "
+    "review. "
     "The ledger keeps six entries, each chained to the one before: opened, plus 5, plus 3, plus 4, minus 3, closed."
 )
 _STEPS = ((105, "opened"), (215, "+5"), (325, "+3"), (435, "+4"), (545, "\u22123"), (655, "closed"))
@@ -22,16 +23,14 @@ def lifecycle() -> Html:
     """The drawing, in a box that a narrow screen moves it in."""
     drawn = "".join([_session(), _counts(), _again(), _void(), _late(), _ledger()])
     svg = (
-        f'<svg viewBox="0 0 920 372" role="img" aria-labelledby="life-title life-about" class="life">'
-        f'{element("title", TITLE, id="life-title")}{element("desc", ABOUT, id="life-about")}{drawn}</svg>'
+        f'<svg viewBox="44 14 796 352" role="img" aria-labelledby="life-title life-about" class="life">'
+        f"{element('title', TITLE, id='life-title')}{element('desc', ABOUT, id='life-about')}{drawn}</svg>"
     )
     return element("div", Html(svg), class_="drawing", tabindex="0", role="region", aria_label=TITLE)
 
 
 def _session() -> Html:
-    lines = joined(
-        element("line", x1=x, x2=x, y1=_ROW_Y + 30, y2=_LEDGER_Y - 24, class_="fall") for x, _ in _STEPS
-    )
+    lines = joined(element("line", x1=x, x2=x, y1=_ROW_Y + 30, y2=_LEDGER_Y - 24, class_="fall") for x, _ in _STEPS)
     return joined(
         [
             lines,
@@ -106,7 +105,9 @@ def _ledger() -> Html:
         [
             links,
             boxes,
-            _text(60, 354, "Ledger: only ever appended to, each entry chained to the one before", "label", anchor="start"),
+            _text(
+                60, 354, "Ledger: only ever appended to, each entry chained to the one before", "label", anchor="start"
+            ),
             _text(722, _LEDGER_Y - 2, "5 + 3 + 4 \u2212 3", "sum", anchor="start"),
             _text(722, _LEDGER_Y + 19, "= 9 to be paid", "total", anchor="start"),
         ]

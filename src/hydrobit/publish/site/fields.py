@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from hydrobit.errors import CATALOGUE, Code
+from hydrobit.publish.site.addresses import DOCS
 from hydrobit.publish.site.facts import Field
-from hydrobit.publish.site.frame import DOCS
 from hydrobit.publish.site.markup import Html, element, joined, said
 
 __all__ = ["anchor", "code_link", "codes_table", "fields_table", "heading"]
@@ -18,13 +18,9 @@ def heading(level: int, text: str, anchor: str) -> Html:
 
 def fields_table(fields: Sequence[Field], caption: str, prefix: str) -> Html:
     """A table of fields; `prefix` begins the anchors of its lines."""
-    head = element(
-        "thead", element("tr", element("th", "Field", scope="col"), element("th", "Meaning", scope="col"))
-    )
+    head = element("thead", element("tr", element("th", "Field", scope="col"), element("th", "Meaning", scope="col")))
     lines = element("tbody", *(_line(field, prefix) for field in fields))
-    return element(
-        "table", element("caption", caption, class_="hidden"), head, lines, class_="fields"
-    )
+    return element("table", element("caption", caption, class_="hidden"), head, lines, class_="fields")
 
 
 def anchor(prefix: str, field: Field) -> str:

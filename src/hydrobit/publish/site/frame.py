@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from hydrobit.operation import Operation
+from hydrobit.publish.site.addresses import ASSETS, DOCS, PAGES, address
 from hydrobit.publish.site.markup import Html, element, joined
 
-__all__ = ["ASSETS", "DOCS", "Frame", "Guide", "address", "digest", "method_mark"]
+__all__ = ["DOWNLOADS", "Frame", "Guide", "digest", "method_mark"]
 
-DOCS = "/docs"
-ASSETS = f"{DOCS}/assets"
 DOWNLOADS = (
     ("/openapi.json", "OpenAPI 3.1"),
     ("/openapi.yaml", "OpenAPI as YAML"),
@@ -68,7 +67,7 @@ class Frame:
                 class_="house",
             ),
             _footer(plain),
-            class_=kind,
+            class_=f"on-{kind}",
         )
         return f"<!doctype html>\n{element('html', head, body, lang='en')}\n".encode()
 
@@ -86,50 +85,49 @@ class Frame:
         )
 
     def _header(self, at: str) -> Html:
-        home = element("a", _MARK, element("span", "Hydrobit"), element("small", "open server"), class_="home", href=DOCS)
+        menu = element("a", "Menu", class_="menu", href="#pages")
+        home = element(
+            "a", _MARK, element("span", "Hydrobit"), element("small", "open server"), class_="home", href=DOCS
+        )
         links = (
             (f"{DOCS}#first-call", "Start"),
             (f"{DOCS}#reference", "Reference"),
             (f"{DOCS}/errors", "Errors"),
-            (f"{DOCS}/pages", "Guides"),
+            (PAGES, "Guides"),
         )
         ways = element("nav", *(_link(href, name, at) for href, name in links), class_="ways", aria_label="Main")
         return element(
             "header",
-            element("div", home, _SEARCH, ways, _YOU, _THEME, class_="bar"),
+            element("div", menu, home, _SEARCH, ways, _YOU, _THEME, class_="bar"),
             class_="top",
         )
 
     def _side(self, at: str) -> Html:
-        groups = [
-            _group(tag, [(f"{DOCS}/{row.name}", _of_row(row)) for row in rows], at) for tag, rows in self._tags.items()
-        ]
-        overview = _group("Overview", [(DOCS, Html("What it is")), (f"{DOCS}/errors", Html("Errors by code"))], at)
-        guides = [
-            _group(title, [(guide.address, element("span", guide.title)) for guide in found], at)
-            for title, found in self._guides.items()
-        ]
+        """The pages beside this one: on a page of docs/ the others of docs/, elsewhere the operations."""
+        beside: dict[str, list[tuple[str, Html]]]
+        if at.startswith(PAGES):
+            beside = {
+                title: [(guide.address, element("span", guide.title)) for guide in found]
+                for title, found in self._guides.items()
+            }
+        else:
+            beside = {tag: [(address(row), _of_row(row)) for row in rows] for tag, rows in self._tags.items()}
+        first = [(DOCS, "Overview"), (f"{DOCS}/errors", "Errors by code"), (PAGES, "Guides")]
+        groups = {"Hydrobit API": [(href, element("span", name)) for href, name in first]} | beside
         return element(
             "nav",
-            element(
-                "details",
-                element("summary", "All pages"),
-                element("div", overview, *groups, *guides, class_="lists"),
-                open=True,
-            ),
+            element("a", "Close", class_="close", href="#main"),
+            *(_group(title, links, at) for title, links in groups.items()),
+            id="pages",
             class_="side",
-            aria_label="All pages",
+            aria_label="Pages",
+            tabindex="-1",
         )
 
 
 def method_mark(method: str) -> Html:
     """The method as a small mark."""
     return element("span", method, class_=f"method {method.lower()}")
-
-
-def address(row: Operation) -> str:
-    """Where the row's page is."""
-    return f"{DOCS}/{row.name}"
 
 
 def digest(content: bytes) -> str:

@@ -3,14 +3,16 @@
 Texts of rows and shapes carry no markup but backticks around words of code.
 """
 
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import Self
 
-__all__ = ["Html", "element", "joined", "said", "slug"]
+__all__ = ["Html", "element", "joined", "said"]
 
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
-_SLUG_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+_BARE = re.compile(r"[A-Za-z0-9_./#:-]+")
+"""A value that needs no quotes; pages are a tenth smaller without them."""
 
 
 class Html(str):
@@ -22,7 +24,7 @@ class Html(str):
         return type(self)(super().__add__(_written(other)))
 
 
-def element(name: str, *inside: str, **attributes: object) -> Html:
+def element(name: str, /, *inside: str, **attributes: object) -> Html:
     """One element. Attributes are named as in HTML, `_` for `-`, and `class_`, `for_` for words that Python keeps.
 
     An attribute of None or False is left out, one of True stands bare.
@@ -46,12 +48,6 @@ def said(text: str) -> Html:
     return joined(element("code", part) if at % 2 else part for at, part in enumerate(parts))
 
 
-def slug(heading: str) -> str:
-    """The anchor of a heading: its letters and digits in lower case, `-` between words."""
-    words = "".join(letter if letter in _SLUG_LETTERS else "-" if letter in " -" else "" for letter in heading.lower())
-    return "-".join(filter(None, words.split("-")))
-
-
 def _written(text: str) -> str:
     return text if isinstance(text, Html) else escape(text)
 
@@ -60,4 +56,7 @@ def _attribute(key: str, value: object) -> str:
     if value is False:
         return ""
     key = key.rstrip("_").replace("_", "-")
-    return f" {key}" if value is True else f' {key}="{escape(str(value))}"'
+    if value is True:
+        return f" {key}"
+    text = str(value)
+    return f" {key}={text}" if _BARE.fullmatch(text) else f' {key}="{escape(text)}"'

@@ -6,9 +6,10 @@ from hydrobit.errors import Code
 from hydrobit.operation import Operation
 from hydrobit.publish.samples import LANGUAGES, sample
 from hydrobit.publish.site import programs
+from hydrobit.publish.site.addresses import DOCS
 from hydrobit.publish.site.facts import Book, Messages, Refused, pretty
 from hydrobit.publish.site.fields import code_link, codes_table, fields_table, heading
-from hydrobit.publish.site.frame import DOCS, method_mark
+from hydrobit.publish.site.frame import method_mark
 from hydrobit.publish.site.markup import Html, element, joined, said
 from hydrobit.publish.site.trying import form
 
@@ -71,10 +72,7 @@ def _parts(book: Book, row: Operation) -> Iterator[Html]:
     answers = book.answers(row)
     yield element(
         "dl",
-        *(
-            joined([element("dt", _status(one.status)), element("dd", said(one.meaning))])
-            for one in answers
-        ),
+        *(joined([element("dt", _status(one.status)), element("dd", said(one.meaning))]) for one in answers),
         class_="answers",
     )
     if fields := book.answer(row):
@@ -174,5 +172,3 @@ def _examples(book: Book, row: Operation) -> Iterator[Html]:
 def _example(title: str, text: str) -> Html:
     label = title if not isinstance(title, Html) else "Answer"
     return element("section", element("h3", title), programs.shown(text, "json", label=label), class_="example")
-
-

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 
 from hydrobit.publish.samples import BASE
 from hydrobit.publish.site import programs
+from hydrobit.publish.site.addresses import DOCS, address
 from hydrobit.publish.site.drawing import lifecycle
 from hydrobit.publish.site.facts import Book
 from hydrobit.publish.site.fields import heading
-from hydrobit.publish.site.frame import DOCS, DOWNLOADS, Guide, address, method_mark
+from hydrobit.publish.site.frame import DOWNLOADS, Guide, method_mark
 from hydrobit.publish.site.markup import Html, element, joined, said
 from hydrobit.publish.site.trying import MOCK
 
@@ -18,8 +19,8 @@ WORDS = (
     (
         "Session",
         "createProductionSession",
-        "The work of one day in one sector. Whoever opens it owns it: they alone count into it, change it and close it. "
-        "Its close answers the sum of each worker.",
+        "The work of one day in one sector. Whoever opens it owns it: they alone count into it, change it and close "
+        "it. Its close answers the sum of each worker.",
     ),
     (
         "Movement",
@@ -30,8 +31,8 @@ WORDS = (
     (
         "Void",
         "voidProductionRecord",
-        "How a mistake is undone: an opposite movement that names the first one. Both stay visible, and the sum is right "
-        "again.",
+        "How a mistake is undone: an opposite movement that names the first one. Both stay visible, and the sum is "
+        "right again.",
     ),
     (
         "Key",
@@ -58,17 +59,17 @@ curl -i {BASE}{MOCK}/api/control/production/records \\
 FIRST_CALLS = (
     (
         "Count five boxes",
-        "The mock server lives beside the real one and plays by the same rules. Its spaces begin with a session that is "
-        "open; take one of your own:",
+        "The mock server lives beside the real one and plays by the same rules. Its spaces begin with a session "
+        "that is open; take one of your own:",
         "SPACE=me-$RANDOM\n\n" + _SEND,
-        "It answers 201 with a `recordId`, and `\"idempotent\": false`: counted, and on the disk before you were told.",
+        'It answers 201 with a `recordId`, and `"idempotent": false`: counted, and on the disk before you were told.',
     ),
     (
         "Send it again",
         "A phone that lost the answer cannot know what became of its call. It sends the same bytes once more. Run the "
         "command a second time:",
         _SEND,
-        "200 with the same `recordId` and `\"idempotent\": true`. Nothing was added.",
+        '200 with the same `recordId` and `"idempotent": true`. Nothing was added.',
     ),
     (
         "Say something else under the same key",
@@ -80,7 +81,10 @@ FIRST_CALLS = (
 PROMISES = (
     ("Nothing is lost.", "A record is on the disk before it is answered. What comes after a close is held for review."),
     ("Nothing counts twice.", "The same event may come as often as it likes, over HTTP, in bulk or over MQTT."),
-    ("Nothing changes unseen.", "The ledger is appended to and chained by hashes; `hydrobit verify` recomputes it all."),
+    (
+        "Nothing changes unseen.",
+        "The ledger is appended to and chained by hashes; `hydrobit verify` recomputes it all.",
+    ),
 )
 
 
@@ -173,9 +177,7 @@ def _where(guides: Mapping[str, Sequence[Guide]]) -> Html:
         element("ul", *(element("li", element("a", name, href=href)) for href, name in DOWNLOADS)),
         class_="card",
     )
-    return element(
-        "section", heading(2, "Where to go", "where"), element("div", *cards, downloads, class_="cards")
-    )
+    return element("section", heading(2, "Where to go", "where"), element("div", *cards, downloads, class_="cards"))
 
 
 def _reference(book: Book) -> Html:

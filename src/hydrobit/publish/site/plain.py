@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from hydrobit.errors import CATALOGUE, Code
 from hydrobit.operation import Operation
 from hydrobit.publish.samples import LANGUAGES, sample
+from hydrobit.publish.site.addresses import DOCS, PAGES, address
 from hydrobit.publish.site.facts import Book, Field, example_of, pretty
-from hydrobit.publish.site.frame import DOCS, DOWNLOADS, address
-from hydrobit.publish.site.prose import PAGES, Library, Page
+from hydrobit.publish.site.frame import DOWNLOADS
+from hydrobit.publish.site.prose import Library, Page
 
 __all__ = ["errors", "index", "llms", "operation", "page"]
 
@@ -21,10 +22,11 @@ RULES = """\
 - Send `Authorization: Bearer <token>`. The body's or query's `auth0Id` must be the token's own user.
 - A success is `{"status": "success", "data": ...}`; every other answer has `status`, `message`, `error`, `code` and
   `requestId`. Branch on `code`.
-- Every call may be sent again as it was when its outcome is unknown (a broken connection, 500, 503): nothing counts twice.
-  Give each event a `clientEventId` of its own and keep it for every repeat.
+- Every call may be sent again as it was when its outcome is unknown (a broken connection, 500, 503): nothing counts
+  twice. Give each event a `clientEventId` of its own and keep it for every repeat.
 - Stop on other 4xx; honour `Retry-After`.
-- Try without harm: put `/_mock/spec/openapi` before a path, send any bearer text and a header `x-mock-space` of your own.
+- Try without harm: put `/_mock/spec/openapi` before a path, send any bearer text and a header `x-mock-space` of
+  your own.
 """
 SAMPLES = ("curl", "python")
 """The languages that stand in the Markdown; the page has all of them."""
@@ -40,7 +42,7 @@ def errors(book: Book) -> bytes:
     """The catalogue of errors."""
     lines = [
         "# Errors by code\n",
-        "Every answer that is not a success has `status`, `message`, `error`, `code` and `requestId`. Branch on `code`.\n",
+        "Every answer that is not a success has `status`, `message`, `error`, `code` and `requestId`.\n",
         _table(
             ("Code", "HTTP", "MQTT 5", "What happened", "What to do", "Answered by"),
             (

@@ -79,9 +79,7 @@ def _request(row: Operation) -> Json:
 
 
 def _url(row: Operation) -> Json:
-    path = [
-        f"{{{{{part[1:-1]}}}}}" if part.startswith("{") else part for part in row.http.path.strip("/").split("/")
-    ]
+    path = [f"{{{{{part[1:-1]}}}}}" if part.startswith("{") else part for part in row.http.path.strip("/").split("/")]
     query = [*_query(row.parameters)]
     asked = "&".join(f"{one['key']}={one['value']}" for one in query if not one.get("disabled"))
     raw = "/".join(["{{baseUrl}}", *path]) + (f"?{asked}" if asked else "")

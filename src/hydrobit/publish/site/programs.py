@@ -1,6 +1,7 @@
 """Programs and JSON as the pages show them: coloured a little, with the places of host and token marked.
 
-What a reader's own host and token replace stands in `<var>`, so that a script of the page finds it without reading code.
+What a reader's own host and token replace stands in `<var>`, so that a script of the page finds it without reading
+code.
 """
 
 import re
@@ -68,7 +69,7 @@ def _cut(text: str, tokens: Iterable[tuple[str, str]]) -> Iterator[tuple[str, st
 def _written(piece: str, kind: str) -> Html:
     if kind.startswith("="):
         return element("var", piece, class_=kind[1:])
-    return element("span", piece, class_=kind) if kind else joined([piece])
+    return element("i", piece, class_=kind) if kind else joined([piece])
 
 
 def _class(token: _TokenType) -> str:

@@ -12,33 +12,14 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
 from hydrobit.publish.site import programs
-from hydrobit.publish.site.frame import DOCS, Guide
+from hydrobit.publish.site.addresses import DOCS, GROUPS, INDEX, MADE_ELSEWHERE, PAGES, files, page_address
+from hydrobit.publish.site.frame import Guide
 from hydrobit.publish.site.markup import Html, element
 
-__all__ = ["CARRIED", "PAGES", "Heading", "Library", "Page"]
+__all__ = ["Heading", "Library", "Page", "anchor_of"]
 
-CARRIED = Path(__file__).with_name("pages")
-"""Where the package has the files: `docs` and the changelog."""
-PAGES = f"{DOCS}/pages"
-GROUPS = {
-    "tutorial": "Tutorial",
-    "how-to": "How to",
-    "explanation": "Explanation",
-    "reference": "Formats and settings",
-    "decisions": "Decisions",
-    "": "Changes",
-}
 PARTS_LISTED_MIN = 3
 """A page of fewer parts needs no list of them."""
-_INDEX = "README.md"
-_MADE_ELSEWHERE = {
-    "docs/reference/operations.md": f"{DOCS}#reference",
-    "docs/reference/errors.md": f"{DOCS}/errors",
-    "docs/reference/openapi.json": "/openapi.json",
-    "docs/reference/asyncapi.json": "/asyncapi.json",
-    "README.md": DOCS,
-}
-"""What the site has in another form."""
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 
@@ -71,7 +52,7 @@ class Page:
 
     @property
     def address(self) -> str:
-        return _address(self.path)
+        return page_address(self.path)
 
     @property
     def group(self) -> str:
@@ -112,7 +93,9 @@ class Page:
         if len(parts) < PARTS_LISTED_MIN:
             return Html()
         links = [element("li", element("a", heading.text, href=f"#{heading.anchor}")) for heading in parts]
-        return element("nav", element("h2", "On this page"), element("ul", *links), class_="contents", aria_label="On this page")
+        return element(
+            "nav", element("h2", "On this page"), element("ul", *links), class_="contents", aria_label="On this page"
+        )
 
     def target(self, link: str) -> str | None:
         """Where a link of the page leads on the site; None where it leads into the source."""
@@ -144,12 +127,16 @@ class Library:
     """All pages of a folder that holds `docs` and what lies beside it."""
 
     def __init__(self, folder: Path, operations: Iterable[str]) -> None:
-        found = [*_files(folder)]
-        known = {path: _address(path) for path, _ in found} | _MADE_ELSEWHERE
-        known |= {_folder(path): _address(path) for path, _ in found if path.endswith(_INDEX)}
+        found = [*files(folder)]
+        known = {path: page_address(path) for path, _ in found} | MADE_ELSEWHERE
+        known |= {_folder(path): page_address(path) for path, _ in found if path.endswith(INDEX)}
         known |= {name.lower(): f"{DOCS}/{name}" for name in operations}
         known |= {f"docs/{group}": f"{PAGES}#{group}" for group in GROUPS if group and f"docs/{group}" not in known}
-        self.pages = [Page(path, file, known) for path, file in found if path not in _MADE_ELSEWHERE]
+        self.pages = [Page(path, file, known) for path, file in found]
+
+    def page(self, path: str) -> Page:
+        """The page of a file."""
+        return next(page for page in self.pages if page.path == path)
 
     def groups(self) -> dict[str, list[Page]]:
         """The pages under the titles of their groups; an index stands first."""
@@ -161,9 +148,7 @@ class Library:
 
     def guides(self) -> dict[str, list[Guide]]:
         """The same, as the side list names them."""
-        return {
-            title: [Guide(page.title, page.address) for page in pages] for title, pages in self.groups().items()
-        }
+        return {title: [Guide(page.title, page.address) for page in pages] for title, pages in self.groups().items()}
 
 
 def anchor_of(heading: str) -> str:
@@ -173,21 +158,8 @@ def anchor_of(heading: str) -> str:
     )
 
 
-def _files(folder: Path) -> Iterable[tuple[str, Path]]:
-    for group in filter(None, GROUPS):
-        for file in sorted((folder / "docs" / group).glob("*.md"), key=lambda file: (file.name != _INDEX, file.name)):
-            yield f"docs/{group}/{file.name}", file
-    if (folder / "CHANGELOG.md").exists():
-        yield "CHANGELOG.md", folder / "CHANGELOG.md"
-
-
 def _folder(path: str) -> str:
     return path.rpartition("/")[0]
-
-
-def _address(path: str) -> str:
-    name = path.removeprefix("docs/").removesuffix(".md")
-    return f"{PAGES}/{name.removesuffix('/README').lower()}"
 
 
 def _normal(path: PurePosixPath) -> str:

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Iterator
 
 from hydrobit.errors import CATALOGUE
+from hydrobit.publish.site.addresses import DOCS, address
 from hydrobit.publish.site.facts import Book
 from hydrobit.publish.site.fields import anchor
-from hydrobit.publish.site.frame import DOCS, address
 from hydrobit.publish.site.prose import Page
 
 __all__ = ["index"]
@@ -45,5 +45,3 @@ def _fields(book: Book) -> Iterator[Entry]:
         for prefix, fields in (("parameter", book.parameters(row)), ("body", book.body(row))):
             for field in fields:
                 yield "field", field.path, row.name, f"{address(row)}#{anchor(prefix, field)}"
-
-

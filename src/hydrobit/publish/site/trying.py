@@ -51,7 +51,7 @@ def form(row: Operation) -> Html:
             data_mock=MOCK,
             data_writes="" if row.http.method in ("GET", "HEAD") else "yes",
         ),
-        element("div", class_="came", aria_live="polite", role="region", aria_label="What came back"),
+        element("div", element("p", role="status", class_="outcome"), class_="came"),
         class_="try",
     )
 
@@ -114,7 +114,8 @@ def _of_the_mock(row: Operation) -> Html:
     faults = [element("option", told, value=name) for name, told in FAULTS.items()]
     preferred = [element("option", "what the rules say", value="")]
     preferred += [
-        element("option", f"the published example of {status}", value=f"code={status}") for status in row.answer_examples
+        element("option", f"the published example of {status}", value=f"code={status}")
+        for status in row.answer_examples
     ]
     preferred += [element("option", f"a refusal: {status}", value=f"code={status}") for status in _refusals(row)]
     return element(

@@ -4,6 +4,8 @@ import asyncio
 import ipaddress
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from hashlib import sha256
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -34,19 +36,58 @@ class Page(Endpoint):
         return self._answer
 
 
+class Document(NamedTuple):
+    """What makes a page that stays as it is, and what it is. `cache_control` is None where nobody keeps it."""
+
+    make: Callable[[], bytes]
+    content_type: bytes
+    cache_control: bytes | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
 class MadePage(Endpoint):
-    """A page that is made when it is first asked for, beside the event loop; then it stays as it is."""
+    """A page that is made when it is first asked for, beside the event loop; then it stays as it is.
+
+    Who may keep it asks with the mark of what they have, and is told when that is still right (RFC 9110, 13.1.2).
+    """
 
     body_bytes_max = 0
 
-    def __init__(self, make: Callable[[], bytes], content_type: bytes) -> None:
-        self._make, self._content_type = make, content_type
+    def __init__(self, document: Document) -> None:
+        self._document = document
         self._answer: Answer | None = None
+        self._unchanged: Answer | None = None
+        self._mark = b""
 
     async def answer(self, request: Request) -> Answer:
         if self._answer is None:
-            self._answer = Answer(200, await asyncio.to_thread(self._make), self._content_type)
+            self._keep(await asyncio.to_thread(self._document.make))
+        assert self._answer is not None, "it was made just now"
+        if self._unchanged is not None and self._mark in request.headers.get(b"if-none-match", b""):
+            return self._unchanged
         return self._answer
+
+    def _keep(self, content: bytes) -> None:
+        _, content_type, cache_control, headers = self._document
+        if cache_control is not None:
+            self._mark = b'"%s"' % sha256(content).hexdigest()[:32].encode()
+            headers = (*headers, (b"cache-control", cache_control), (b"etag", self._mark))
+            self._unchanged = Answer(304, b"", headers=headers, is_kept=True)
+        self._answer = Answer(200, content, content_type, headers, is_kept=cache_control is not None)
+
+
+class FrontPage(Endpoint):
+    """A page for people at an address that programs find empty, as they find every path that is not there."""
+
+    body_bytes_max = 0
+
+    def __init__(self, page: MadePage, refuse: Refuse) -> None:
+        self._page, self._refuse = page, refuse
+
+    async def answer(self, request: Request) -> Answer:
+        if b"text/html" in request.headers.get(b"accept", b""):
+            return await self._page.answer(request)
+        return self._refuse(Refused(Code.unknown_path, f"There is nothing at {request.path}."), request.path)
 
 
 class ReadyPage(Endpoint):
@@ -157,15 +198,17 @@ def pages(
     refuse: Refuse,
     is_ready: Callable[[], Awaitable[bool]],
     shown_keys: Callable[[], Awaitable[bytes]],
-    documents: Mapping[str, tuple[Callable[[], bytes], bytes]],
+    documents: Mapping[str, Document],
+    front: Document,
 ) -> dict[tuple[str, str], Endpoint]:
-    """`documents` maps a path to what makes its content, and its content type."""
+    """`documents` are pages by their paths; `front` is what a browser finds at `/`."""
     found: dict[tuple[str, str], Endpoint] = {
         ("GET", "/healthz"): Page(encode({"status": "success", "data": {"alive": True}})),
         ("GET", "/readyz"): ReadyPage(is_ready, refuse),
         ("GET", "/metrics"): MetricsPage(metrics, refuse, public=settings.metrics_public),
         ("GET", "/.well-known/jwks.json"): KeysPage(shown_keys, refuse),
     }
-    for path, (make, content_type) in documents.items():
-        found["GET", path] = MadePage(make, content_type)
+    found["GET", "/"] = FrontPage(MadePage(front), refuse)
+    for path, document in documents.items():
+        found["GET", path] = MadePage(document)
     return found | {("HEAD", path): page for (_, path), page in found.items()}

@@ -49,6 +49,7 @@ SAFE_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
 ]
+WITHOUT_A_BODY = (204, 304)
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -75,6 +76,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     length: int | None = 0
     chunks: AsyncIterator[bytes] | None = None
     """A body that comes in parts, in the place of `body`: `length` bytes in all, None where nobody knows before."""
+    is_kept: bool = False
+    """Whether who asked may keep it, as its own headers say; everything else nobody stores."""
 
 
 class Cut(Exception):
@@ -140,6 +143,7 @@ class Shell:
         self._any_origin = "*" in cors_origins
         self._origins = frozenset(origin.encode() for origin in cors_origins)
         self._headers = [*SAFE_HEADERS, *([(b"access-control-allow-origin", b"*")] if self._any_origin else [])]
+        self._kept_headers = [header for header in self._headers if header[0] != b"cache-control"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -227,7 +231,7 @@ class Shell:
         self, scope: Scope, request: dict[bytes, bytes], answer: Answer, receive: Receive, send: Send
     ) -> None:
         body = b"" if scope["method"] == "HEAD" else answer.body
-        headers: Headers = [*self._headers, *answer.headers]
+        headers: Headers = [*(self._kept_headers if answer.is_kept else self._headers), *answer.headers]
         if not self._any_origin:
             headers += self._origin(request.get(b"origin"))
         takes_gzip = _takes_gzip(request.get(b"accept-encoding", b""))
@@ -238,7 +242,7 @@ class Shell:
             chunks = _packed(answer.chunks) if takes_gzip and answer.length is None else answer.chunks
             await _send_chunks(scope["path"], answer, chunks, headers, receive, send)
             return
-        if answer.status != 204:
+        if answer.status not in WITHOUT_A_BODY:
             headers.append((b"content-length", b"%d" % len(body)))
             if body:
                 headers.append((b"content-type", answer.content_type))
