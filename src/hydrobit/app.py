@@ -36,7 +36,7 @@ from hydrobit.storage.objects import open_objects
 from hydrobit.transport.clock import JobClock
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.http.endpoints import endpoints, to_answer
-from hydrobit.transport.http.pages import Document, ObjectPage, pages
+from hydrobit.transport.http.pages import Document, MadePage, ObjectPage, pages
 from hydrobit.transport.http.server import Server, build
 from hydrobit.transport.http.shell import Answer, Endpoint, Routes, Shell
 from hydrobit.transport.metrics import Metrics
@@ -285,15 +285,21 @@ def _http_server(
         keys = await context.engine.look_up(identity_store.signing_keys) if settings.local_tokens else []
         return own_keys.key_set(keys)
 
-    documents = _documents(settings) | _site()
+    documents = _documents(settings) | _site(has_mock=bool(beside))
     routes = Routes(
         endpoints(catalog.OPERATIONS, dispatcher, settings)
-        | pages(settings, metrics, refuse, is_ready, shown_keys, documents, front=documents[DOCS])
+        | pages(settings, metrics, refuse, is_ready, shown_keys, documents)
         | {("GET", f"{OBJECTS_PATH}/{{company}}/{{digest}}"): ObjectPage(parts.fetching(context), refuse)}
         | beside
     )
     server = build(
-        Shell(routes, refuse, cors_origins=settings.cors_origins, bodies_bytes_max=settings.bodies_bytes_max),
+        Shell(
+            routes,
+            refuse,
+            front=MadePage(documents[DOCS]),
+            cors_origins=settings.cors_origins,
+            bodies_bytes_max=settings.bodies_bytes_max,
+        ),
         settings,
         refuse,
         started,
@@ -313,12 +319,12 @@ def _http_server(
     return server
 
 
-def _site() -> dict[str, Document]:
+def _site(*, has_mock: bool) -> dict[str, Document]:
     """The documentation site by its paths. It asks nobody but this server, and no browser lets it."""
     headers = ((b"content-security-policy", SITE_POLICY), (b"referrer-policy", b"no-referrer"))
     return {
         path: Document(made.make, made.content_type, made.cache_control, headers)
-        for path, made in site.made(catalog.OPERATIONS, CARRIED).items()
+        for path, made in site.made(catalog.OPERATIONS, CARRIED, has_mock=has_mock).items()
     }
 
 

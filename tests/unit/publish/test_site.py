@@ -11,11 +11,14 @@ import pytest
 
 from hydrobit.catalog import OPERATIONS
 from hydrobit.errors import CATALOGUE
+from hydrobit.mock.endpoints import PREFIX
+from hydrobit.mock.faults import FaultKind
 from hydrobit.operation import Operation, Parameter
 from hydrobit.publish.refusals import codes
 from hydrobit.publish.samples import LANGUAGES, payload
 from hydrobit.publish.site.addresses import CARRIED, DOCS, PAGES, address, files
 from hydrobit.publish.site.site import HTML, made
+from hydrobit.publish.site.trying import FAULTS, MOCK
 
 SITE_BYTES_MAX = 5_000_000
 DERIVED = ("/openapi.json", "/openapi.yaml", "/asyncapi.json")
@@ -52,12 +55,12 @@ class Read(HTMLParser):
 
 @pytest.fixture(scope="module")
 def contents() -> Mapping[str, bytes]:
-    return {path: one.make() for path, one in made(OPERATIONS, CARRIED).items()}
+    return {path: one.make() for path, one in made(OPERATIONS, CARRIED, has_mock=True).items()}
 
 
 @pytest.fixture(scope="module")
 def pages(contents: Mapping[str, bytes]) -> Mapping[str, Read]:
-    kinds = made(OPERATIONS, CARRIED)
+    kinds = made(OPERATIONS, CARRIED, has_mock=True)
     return {path: Read(text.decode()) for path, text in contents.items() if kinds[path].content_type == HTML}
 
 
@@ -119,6 +122,18 @@ def test_every_operation_has_a_page_with_all_its_facts(
         assert row.topic is None or f"`{row.topic}`" in plain
 
 
+def test_the_dial_has_every_fault_of_the_mock() -> None:
+    assert {kind for kind in FAULTS if kind} == set(FaultKind)
+    assert MOCK == PREFIX
+
+
+def test_without_a_mock_nothing_is_sent_there() -> None:
+    for path, one in made(OPERATIONS[:1], CARRIED, has_mock=False).items():
+        if path == address(OPERATIONS[0]):
+            assert b"x-mock" not in one.make()
+            assert b"value=mock" not in one.make()
+
+
 def test_every_code_has_its_place_in_the_catalogue(pages: Mapping[str, Read]) -> None:
     assert set(CATALOGUE) <= set(pages[f"{DOCS}/errors"].ids)
 
@@ -136,7 +151,7 @@ def test_texts_are_never_taken_for_markup(tmp_path: Path) -> None:
         f"# {EVIL}\n\n{EVIL}\n\n[away](javascript:alert(1))\n\n```sh\n{EVIL}\n```\n"
     )
     row = _evil(next(row for row in OPERATIONS if row.name == "createProductionRecord"))
-    for path, one in made([row], tmp_path).items():
+    for path, one in made([row], tmp_path, has_mock=True).items():
         if one.content_type == HTML:
             page = Read(one.make().decode())
             assert "img" not in page.names, path

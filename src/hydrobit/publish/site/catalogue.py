@@ -10,7 +10,7 @@ from hydrobit.publish.site.facts import Book, pretty
 from hydrobit.publish.site.fields import fields_table, heading
 from hydrobit.publish.site.markup import Html, element, joined, said
 
-__all__ = ["EXAMPLE", "main"]
+__all__ = ["EXAMPLE", "main", "nowhere"]
 
 EXAMPLE = {
     "status": "error",
@@ -68,7 +68,7 @@ def _again() -> Html:
 
 def _statuses() -> list[tuple[int, str]]:
     found = sorted({meaning.status for meaning in CATALOGUE.values()})
-    return [(status, REFUSALS[status].description) for status in found]
+    return [(status, REFUSALS[status].description if status in REFUSALS else OF_THE_MOCK) for status in found]
 
 
 def _entry(book: Book, code: Code) -> Html:
@@ -98,7 +98,7 @@ def _operations(book: Book, code: Code) -> Html:
         return joined(["any operation"])
     rows = book.operations_of(code)
     if not rows:
-        return joined(["any path or method that is not there"])
+        return joined([nowhere(code)])
     links = [element("a", row.name, href=address(row)) for row in rows]
     if len(links) <= OPERATIONS_SHOWN_MAX:
         return joined(links, ", ")
@@ -106,5 +106,11 @@ def _operations(book: Book, code: Code) -> Html:
     return element("details", more, joined(links, ", "))
 
 
+def nowhere(code: Code) -> str:
+    """Who answers with a code that is no operation's."""
+    return "the mock server" if CATALOGUE[code].status not in REFUSALS else "a path or method that is not there"
+
+
+OF_THE_MOCK = "The mock server alone."
 OPERATIONS_SHOWN_MAX = 8
 """More of them are folded."""

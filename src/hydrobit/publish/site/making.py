@@ -19,10 +19,12 @@ __all__ = ["Maker"]
 class Maker:
     """Makes each page of a table, and of a folder that holds `docs`. `assets` are the files that all pages name."""
 
-    def __init__(self, operations: Sequence[Operation], folder: Path, assets: Sequence[Path]) -> None:
+    def __init__(
+        self, operations: Sequence[Operation], folder: Path, assets: Sequence[Path], *, has_mock: bool
+    ) -> None:
         self._book = Book(operations)
         self._library = Library(folder, [row.name for row in operations])
-        self._assets = assets
+        self._assets, self._has_mock = assets, has_mock
 
     @cached_property
     def _frame(self) -> Frame:
@@ -35,7 +37,7 @@ class Maker:
         return self._frame.page(
             "Hydrobit API: count farm work once, and right",
             "What a session, a movement, a void and a key are, a first call in five minutes, and every operation.",
-            overview.main(self._book, self._library.guides()),
+            overview.main(self._book, self._library.guides(), has_mock=self._has_mock),
             at=DOCS,
             kind="overview",
             plain=f"{DOCS}/index.md",
@@ -57,7 +59,7 @@ class Maker:
         return self._frame.page(
             f"{row.summary} · Hydrobit API",
             row.description.replace("`", ""),
-            operation_pages.main(self._book, row),
+            operation_pages.main(self._book, row, has_mock=self._has_mock),
             at=address(row),
             kind="reference",
             plain=f"{address(row)}.md",

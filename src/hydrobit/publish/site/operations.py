@@ -16,14 +16,14 @@ from hydrobit.publish.site.trying import form
 __all__ = ["main"]
 
 
-def main(book: Book, row: Operation) -> Html:
+def main(book: Book, row: Operation, *, has_mock: bool) -> Html:
     """What stands on the row's page: what it is at the left, code at the right."""
     told = joined([*_head(row), *_parts(book, row)])
     return element(
         "article",
         element("div", told, class_="told"),
         element("div", _samples(row), *_examples(book, row), class_="shown"),
-        form(row),
+        form(row, has_mock=has_mock),
         class_="operation",
     )
 

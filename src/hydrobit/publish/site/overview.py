@@ -78,6 +78,10 @@ FIRST_CALLS = (
         "409 `idempotency_conflict`. The answer names the field that differs, and the record that stands.",
     ),
 )
+WITHOUT_MOCK = (
+    "This server runs without the mock beside it. Start one with `hydrobit mock --port 8090` and put its address in "
+    "the place of this one."
+)
 PROMISES = (
     ("Nothing is lost.", "A record is on the disk before it is answered. What comes after a close is held for review."),
     ("Nothing counts twice.", "The same event may come as often as it likes, over HTTP, in bulk or over MQTT."),
@@ -88,9 +92,11 @@ PROMISES = (
 )
 
 
-def main(book: Book, guides: Mapping[str, Sequence[Guide]]) -> Html:
+def main(book: Book, guides: Mapping[str, Sequence[Guide]], *, has_mock: bool) -> Html:
     """The whole page."""
-    return element("article", _hero(book), _words(), _first_call(), _promises(), _where(guides), _reference(book))
+    return element(
+        "article", _hero(book), _words(), _first_call(has_mock=has_mock), _promises(), _where(guides), _reference(book)
+    )
 
 
 def _hero(book: Book) -> Html:
@@ -130,7 +136,7 @@ def _words() -> Html:
     return element("section", heading(2, "Four words", "words"), element("div", *cards, class_="cards four"))
 
 
-def _first_call() -> Html:
+def _first_call(*, has_mock: bool) -> Html:
     steps = [
         element(
             "li",
@@ -151,6 +157,7 @@ def _first_call() -> Html:
     return element(
         "section",
         heading(2, "A first call in five minutes", "first-call"),
+        Html() if has_mock else element("p", said(WITHOUT_MOCK), class_="aside"),
         element("ol", *steps, class_="steps"),
         end,
     )

@@ -7,6 +7,7 @@ from hydrobit.errors import CATALOGUE, Code
 from hydrobit.operation import Operation
 from hydrobit.publish.samples import LANGUAGES, sample
 from hydrobit.publish.site.addresses import DOCS, PAGES, address
+from hydrobit.publish.site.catalogue import nowhere
 from hydrobit.publish.site.facts import Book, Field, example_of, pretty
 from hydrobit.publish.site.frame import DOWNLOADS
 from hydrobit.publish.site.prose import Library, Page
@@ -182,7 +183,7 @@ def _fields(fields: Sequence[Field]) -> str:
 def _answering(book: Book, code: Code) -> str:
     if book.is_everywhere(code):
         return "any operation"
-    return ", ".join(row.name for row in book.operations_of(code)) or "any path or method that is not there"
+    return ", ".join(row.name for row in book.operations_of(code)) or nowhere(code)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -33,10 +33,10 @@ class Made(NamedTuple):
     """Whoever has it asks whether it is still right."""
 
 
-def made(operations: Sequence[Operation], folder: Path) -> Mapping[str, Made]:
-    """Everything of the site by its path. `folder` holds `docs`."""
+def made(operations: Sequence[Operation], folder: Path, *, has_mock: bool) -> Mapping[str, Made]:
+    """Everything of the site by its path. `folder` holds `docs`; `has_mock` is whether the mock stands beside it."""
     assets = sorted(file for file in FOLDER.rglob("*") if file.suffix in _TYPES)
-    site = _Site(operations, folder, assets)
+    site = _Site(operations, folder, assets, has_mock=has_mock)
     found = {
         DOCS: Made(lambda: site.maker.overview(), HTML),
         f"{DOCS}/errors": Made(lambda: site.maker.errors(), HTML),
@@ -62,14 +62,16 @@ def made(operations: Sequence[Operation], folder: Path) -> Mapping[str, Made]:
 class _Site:
     """The maker of all pages, there from the first one on."""
 
-    def __init__(self, operations: Sequence[Operation], folder: Path, assets: Sequence[Path]) -> None:
-        self._of = operations, folder, assets
+    def __init__(
+        self, operations: Sequence[Operation], folder: Path, assets: Sequence[Path], *, has_mock: bool
+    ) -> None:
+        self._of, self._has_mock = (operations, folder, assets), has_mock
 
     @cached_property
     def maker(self) -> "Maker":
         from hydrobit.publish.site.making import Maker
 
-        return Maker(*self._of)
+        return Maker(*self._of, has_mock=self._has_mock)
 
     def operation(self, row: Operation) -> bytes:
         return self.maker.operation(row)

@@ -2,8 +2,9 @@
 
 import json
 
+from hydrobit.errors import CATALOGUE, Code
 from hydrobit.operation import Operation, Parameter
-from hydrobit.publish.refusals import codes_by_status
+from hydrobit.publish.refusals import codes_by_status, shared_codes
 from hydrobit.publish.site.facts import pretty
 from hydrobit.publish.site.fields import heading
 from hydrobit.publish.site.markup import Html, element, joined
@@ -18,25 +19,27 @@ FAULTS = {
     "slow": "the answer is slow",
     "500-after-commit": "500, though it was stored",
     "duplicate-delivery": "the call arrives twice",
-    "clock-skew": "the server's clock is off",
+    "clock-skew": "the server's clock is behind",
+    "busy": "503, nothing was done",
 }
 """The dial of the mock: what its header `x-mock-fault` may say."""
 
 
-def form(row: Operation) -> Html:
+def form(row: Operation, *, has_mock: bool) -> Html:
     """Where to send it, the parameters, the body, and a place for what comes back."""
-    parts = [_where(row)]
+    parts = [_where(has_mock=has_mock)]
     if row.parameters:
         fields = [_parameter(one) for one in row.parameters]
         parts.append(element("fieldset", element("legend", "Parameters"), *fields))
     if row.request is not None:
         parts.append(_body(row))
-    parts.append(_of_the_mock(row))
+    if has_mock:
+        parts.append(_of_the_mock(row))
     parts.append(
         element(
             "p",
             element("button", "Send", type="submit", class_="send"),
-            element("button", "Start with a fresh mock", type="button", class_="fresh"),
+            element("button", "Start with a fresh mock", type="button", class_="fresh") if has_mock else Html(),
             class_="acts",
         )
     )
@@ -56,19 +59,20 @@ def form(row: Operation) -> Html:
     )
 
 
-def _where(row: Operation) -> Html:
+def _where(*, has_mock: bool) -> Html:
+    mock = element(
+        "label",
+        element("input", type="radio", name="where", value="mock", checked=True),
+        element("span", element("strong", "The mock"), " plays by the same rules and keeps nothing real."),
+        class_="choice",
+    )
     return element(
         "fieldset",
         element("legend", "Where to"),
+        mock if has_mock else Html(),
         element(
             "label",
-            element("input", type="radio", name="where", value="mock", checked=True),
-            element("span", element("strong", "The mock"), " plays by the same rules and keeps nothing real."),
-            class_="choice",
-        ),
-        element(
-            "label",
-            element("input", type="radio", name="where", value="live"),
+            element("input", type="radio", name="where", value="live", checked=not has_mock),
             element("span", element("strong", "This server"), " with your token."),
             class_="choice",
         ),
@@ -117,7 +121,9 @@ def _of_the_mock(row: Operation) -> Html:
         element("option", f"the published example of {status}", value=f"code={status}")
         for status in row.answer_examples
     ]
-    preferred += [element("option", f"a refusal: {status}", value=f"code={status}") for status in _refusals(row)]
+    preferred += [
+        element("option", f"refused: {CATALOGUE[code].status} {code}", value=f"example={code}") for code in _own(row)
+    ]
     return element(
         "fieldset",
         element("legend", "The mock's dial"),
@@ -127,5 +133,12 @@ def _of_the_mock(row: Operation) -> Html:
     )
 
 
-def _refusals(row: Operation) -> list[int]:
-    return [status for status in sorted(codes_by_status(row)) if status not in row.http.statuses]
+def _own(row: Operation) -> list[Code]:
+    """The codes that are the row's own, and not those of any call."""
+    return [
+        code
+        for status, found in codes_by_status(row).items()
+        if status not in row.http.statuses
+        for code in found
+        if code not in shared_codes(status)
+    ]

@@ -76,20 +76,6 @@ class MadePage(Endpoint):
         self._answer = Answer(200, content, content_type, headers, is_kept=cache_control is not None)
 
 
-class FrontPage(Endpoint):
-    """A page for people at an address that programs find empty, as they find every path that is not there."""
-
-    body_bytes_max = 0
-
-    def __init__(self, page: MadePage, refuse: Refuse) -> None:
-        self._page, self._refuse = page, refuse
-
-    async def answer(self, request: Request) -> Answer:
-        if b"text/html" in request.headers.get(b"accept", b""):
-            return await self._page.answer(request)
-        return self._refuse(Refused(Code.unknown_path, f"There is nothing at {request.path}."), request.path)
-
-
 class ReadyPage(Endpoint):
     """200 while the store answers, 503 otherwise: what a load balancer asks."""
 
@@ -199,16 +185,14 @@ def pages(
     is_ready: Callable[[], Awaitable[bool]],
     shown_keys: Callable[[], Awaitable[bytes]],
     documents: Mapping[str, Document],
-    front: Document,
 ) -> dict[tuple[str, str], Endpoint]:
-    """`documents` are pages by their paths; `front` is what a browser finds at `/`."""
+    """`documents` are pages by their paths."""
     found: dict[tuple[str, str], Endpoint] = {
         ("GET", "/healthz"): Page(encode({"status": "success", "data": {"alive": True}})),
         ("GET", "/readyz"): ReadyPage(is_ready, refuse),
         ("GET", "/metrics"): MetricsPage(metrics, refuse, public=settings.metrics_public),
         ("GET", "/.well-known/jwks.json"): KeysPage(shown_keys, refuse),
     }
-    found["GET", "/"] = FrontPage(MadePage(front), refuse)
     for path, document in documents.items():
         found["GET", path] = MadePage(document)
     return found | {("HEAD", path): page for (_, path), page in found.items()}

@@ -128,17 +128,20 @@ class Routes:
 
 
 class Shell:
-    """The ASGI application. `refuse` turns what went wrong before an endpoint was reached into an answer."""
+    """The ASGI application. `refuse` turns what went wrong before an endpoint was reached into an answer; `front` is
+    the page that a browser finds at `/`.
+    """
 
     def __init__(
         self,
         routes: Routes,
         refuse: Callable[[Refused, str], Answer],
         *,
+        front: Endpoint | None = None,
         cors_origins: Sequence[str] = ("*",),
         bodies_bytes_max: int = BODIES_BYTES_MAX,
     ) -> None:
-        self._routes, self._refuse = routes, refuse
+        self._routes, self._refuse, self._front = routes, refuse, front
         self._room = Room(bodies_bytes_max)
         self._any_origin = "*" in cors_origins
         self._origins = frozenset(origin.encode() for origin in cors_origins)
@@ -176,6 +179,8 @@ class Shell:
         method: str = scope["method"]
         found = self._routes.find(scope["path"])
         if found is None:
+            if self._front is not None and _is_opened(scope, headers):
+                return await self._front.answer(_request(scope, headers, {}, b""))
             raise Refused(Code.unknown_path, f"There is nothing at {scope['path'][:200]}.")
         methods, parameters = found
         if method == "OPTIONS":
@@ -252,6 +257,12 @@ class Shell:
     def _origin(self, origin: bytes | None) -> Headers:
         allowed = [(b"access-control-allow-origin", origin)] if origin is not None and origin in self._origins else []
         return [*allowed, (b"vary", b"origin")]
+
+
+def _is_opened(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a browser asks for the first page; for whoever reads no HTML there is nothing."""
+    is_read = scope["method"] in ("GET", "HEAD")
+    return is_read and scope["path"] == "/" and b"text/html" in headers.get(b"accept", b"")
 
 
 class _Gone(Exception):

@@ -250,14 +250,13 @@ function startTrying(form) {
   const sure = form.elements.sure;
   const arrange = () => {
     sure.closest("label").hidden = !(isLive() && writes);
-    form.querySelector(".dial").hidden = isLive();
-    form.querySelector(".fresh").hidden = isLive();
+    for (const part of all(".dial, .fresh", form)) part.hidden = isLive();
   };
   form.addEventListener("change", arrange);
   form.elements.example?.addEventListener("change", () => {
     form.elements.body.value = JSON.stringify(JSON.parse(form.elements.example.value), null, 2);
   });
-  form.querySelector(".fresh").addEventListener("click", () => {
+  form.querySelector(".fresh")?.addEventListener("click", () => {
     thisTab.set(SPACE_KEY, "");
     mockSpace();
     tell(box, "The next call begins in a fresh mock.");
