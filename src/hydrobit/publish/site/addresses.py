@@ -11,6 +11,7 @@ __all__ = [
     "DOCS",
     "GROUPS",
     "INDEX",
+    "INDEX_OF_ALL",
     "MADE_ELSEWHERE",
     "PAGES",
     "address",
@@ -24,6 +25,7 @@ PAGES = f"{DOCS}/pages"
 CARRIED = Path(__file__).with_name("pages")
 """Where the package has the pages that people write: `docs` and the changelog."""
 INDEX = "README.md"
+INDEX_OF_ALL = f"docs/{INDEX}"
 GROUPS = {
     "tutorial": "Tutorial",
     "how-to": "How to",
@@ -49,7 +51,9 @@ def address(row: Operation) -> str:
 
 
 def files(folder: Path) -> Iterable[tuple[str, Path]]:
-    """The pages in a folder that holds `docs`, by their paths from there; an index stands first in its group."""
+    """The pages in a folder that holds `docs`, by their paths from there; an index stands before the others."""
+    if (folder / INDEX_OF_ALL).exists():
+        yield INDEX_OF_ALL, folder / INDEX_OF_ALL
     for group in filter(None, GROUPS):
         for file in sorted((folder / "docs" / group).glob("*.md"), key=lambda file: (file.name != INDEX, file.name)):
             path = f"docs/{group}/{file.name}"
@@ -61,5 +65,7 @@ def files(folder: Path) -> Iterable[tuple[str, Path]]:
 
 def page_address(path: str) -> str:
     """Where a page is on the site."""
+    if path == INDEX_OF_ALL:
+        return PAGES
     name = path.removeprefix("docs/").removesuffix(".md")
     return f"{PAGES}/{name.removesuffix('/README').lower()}"

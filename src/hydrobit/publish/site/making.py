@@ -6,9 +6,8 @@ from pathlib import Path
 
 from hydrobit.operation import Operation
 from hydrobit.publish.site import catalogue, overview, plain, postman, search
-from hydrobit.publish.site import guides as list_of_guides
 from hydrobit.publish.site import operations as operation_pages
-from hydrobit.publish.site.addresses import DOCS, PAGES, address
+from hydrobit.publish.site.addresses import DOCS, address
 from hydrobit.publish.site.facts import Book, pretty
 from hydrobit.publish.site.frame import Frame, digest
 from hydrobit.publish.site.prose import Library
@@ -63,16 +62,6 @@ class Maker:
             at=address(row),
             kind="reference",
             plain=f"{address(row)}.md",
-        )
-
-    def guides(self) -> bytes:
-        """The list of the pages of docs/."""
-        return self._frame.page(
-            "Guides · Hydrobit",
-            "Every page beside the reference: tutorial, how-to, explanation, decisions, changes.",
-            list_of_guides.main(self._library),
-            at=PAGES,
-            kind="reading",
         )
 
     def page(self, path: str) -> bytes:

@@ -12,7 +12,16 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
 from hydrobit.publish.site import programs
-from hydrobit.publish.site.addresses import DOCS, GROUPS, INDEX, MADE_ELSEWHERE, PAGES, files, page_address
+from hydrobit.publish.site.addresses import (
+    DOCS,
+    GROUPS,
+    INDEX,
+    INDEX_OF_ALL,
+    MADE_ELSEWHERE,
+    PAGES,
+    files,
+    page_address,
+)
 from hydrobit.publish.site.frame import Guide
 from hydrobit.publish.site.markup import Html, element
 
@@ -85,7 +94,7 @@ class Page:
         """The page's content, with a list of its parts where it has several."""
         markdown = _markdown()
         written = Html(markdown.renderer.render(self._tokens, markdown.options, {"page": self}))
-        group = element("p", GROUPS[self.group], class_="eyebrow")
+        group = element("p", "Guides" if self.path == INDEX_OF_ALL else GROUPS[self.group], class_="eyebrow")
         return element("article", group, written, self._contents(), class_="text prose")
 
     def _contents(self) -> Html:
@@ -131,7 +140,7 @@ class Library:
         known = {path: page_address(path) for path, _ in found} | MADE_ELSEWHERE
         known |= {_folder(path): page_address(path) for path, _ in found if path.endswith(INDEX)}
         known |= {name.lower(): f"{DOCS}/{name}" for name in operations}
-        known |= {f"docs/{group}": f"{PAGES}#{group}" for group in GROUPS if group and f"docs/{group}" not in known}
+        known |= {f"docs/{group}": PAGES for group in GROUPS if group and f"docs/{group}" not in known}
         self.pages = [Page(path, file, known) for path, file in found]
 
     def page(self, path: str) -> Page:
@@ -139,11 +148,18 @@ class Library:
         return next(page for page in self.pages if page.path == path)
 
     def groups(self) -> dict[str, list[Page]]:
-        """The pages under the titles of their groups; an index stands first."""
+        """The pages under the titles of their groups, in the order in which the index of all names them."""
+        index = next((page.text for page in self.pages if page.path == INDEX_OF_ALL), "")
+
+        def place(page: Page) -> int:
+            at = index.find(f"({page.path.removeprefix('docs/')})")
+            return at if at >= 0 else len(index)
+
+        listed = sorted((page for page in self.pages if page.path != INDEX_OF_ALL), key=place)
         return {
             title: pages
             for group, title in GROUPS.items()
-            if (pages := [page for page in self.pages if page.group == group])
+            if (pages := [page for page in listed if page.group == group])
         }
 
     def guides(self) -> dict[str, list[Guide]]:

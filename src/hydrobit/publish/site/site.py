@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hydrobit.operation import Operation
-from hydrobit.publish.site.addresses import ASSETS, DOCS, PAGES, address, files, page_address
+from hydrobit.publish.site.addresses import ASSETS, DOCS, address, files, page_address
 
 if TYPE_CHECKING:  # it brings what reads Markdown and colours programs
     from hydrobit.publish.site.making import Maker
@@ -40,7 +40,6 @@ def made(operations: Sequence[Operation], folder: Path, *, has_mock: bool) -> Ma
     found = {
         DOCS: Made(lambda: site.maker.overview(), HTML),
         f"{DOCS}/errors": Made(lambda: site.maker.errors(), HTML),
-        PAGES: Made(lambda: site.maker.guides(), HTML),
         f"{DOCS}/index.md": Made(lambda: site.maker.plain_index(), MARKDOWN),
         f"{DOCS}/errors.md": Made(lambda: site.maker.plain_errors(), MARKDOWN),
         "/llms.txt": Made(lambda: site.maker.llms(), TEXT),
