@@ -14,6 +14,7 @@ from hydrobit.storage.queries import SQLITE
 from tests import books, engines, node
 from tests.callers import Caller
 from tests.docs.pages import blocks
+from tests.docs.shell import command
 from tests.servers import RunningServer, running
 from tests.sockets import free_port
 from tests.tools import alone_on, needs
@@ -47,13 +48,13 @@ class Place:
         host, port = self.server.address.removeprefix("http://").split(":")
         return said.replace('"hydrobit.example", 443', f'"{host}", {port}').replace("client.tls_set()\n", "")
 
-    def run(self, command: list[str | Path], **more: str) -> str:
+    def run(self, words: list[str | Path], **more: str) -> str:
         """What a command of the page prints. It succeeds."""
-        found_first = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        found_first = f"{self.folder}/bin:{os.environ['PATH']}"
         known = {"SESSION": self.session_id, "KEY": self.key, "ADMIN_TOKEN": self.server.token()}
         environment = engines.clean_environment(self.server.data, PATH=found_first, COLUMNS="200", **known, **more)
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=PROGRAM_S_MAX
+            words, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=PROGRAM_S_MAX
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -63,7 +64,11 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder, mqtt_port = tmp_path_factory.mktemp("devices"), free_port()
     environment = {"HYDROBIT_MQTT_LISTEN": f"127.0.0.1:{mqtt_port}"}
-    with running(folder / "data", environment=environment) as server, Caller(server) as admin:
+    with (
+        command(folder / "bin" / "hydrobit"),
+        running(folder / "data", environment=environment) as server,
+        Caller(server) as admin,
+    ):
         scopes = ["write:iot", "read:iot"]
         key = admin.post(KEYS, json={"auth0Id": demo.ADMIN, "name": "Gateway", "scopes": scopes})
         assert key.status_code == 201, key.text

@@ -1,9 +1,6 @@
 """The how-to that builds the example ranch, run word for word: every `sh` block of the page, in order, in one shell."""
 
 import os
-import re
-import subprocess
-import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,11 +10,12 @@ from hydrobit.demo import company as demo
 from hydrobit.demo.company import CREW, ranch_file
 from tests import engines
 from tests.callers import Caller, Json, refusal
+from tests.docs.reader import Reader
+from tests.docs.shell import Shell, command
 from tests.servers import running
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "how-to" / "example-ranch.md"
-SHELL_S_MAX = 300
 OFFICE, FIELD = "user_office", "user_field"
 
 
@@ -26,18 +24,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder in which the page's commands were run, and what they printed."""
     folder = tmp_path_factory.mktemp("ranch")
     (folder / "examples").symlink_to(ROOT / "examples")
-    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    found_first = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    shell = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "".join(blocks)],
-        cwd=folder,
-        env=engines.clean_environment(folder / "ranch-data", PATH=found_first, COLUMNS="200"),
-        capture_output=True,
-        text=True,
-        timeout=SHELL_S_MAX,
-    )
-    assert shell.returncode == 0, shell.stderr
-    return folder, shell.stdout
+    found_first = f"{folder}/bin:{os.environ['PATH']}"
+    variables = engines.clean_environment(folder / "ranch-data", PATH=found_first, COLUMNS="200")
+    with command(folder / "bin" / "hydrobit"), Shell(folder, variables) as shell:
+        return folder, Reader(folder, shell, {}).follow(PAGE)
 
 
 def test_the_page_says_every_file_of_the_ranch(built: tuple[Path, str]) -> None:

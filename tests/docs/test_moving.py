@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +10,11 @@ import pytest
 from hydrobit.storage.queries import SQLITE
 from tests import books, engines
 from tests.callers import Caller
+from tests.docs.reader import Reader
+from tests.docs.shell import Shell, command
 from tests.servers import running
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "move-to-postgresql.md"
-SHELL_S_MAX = 300
 
 
 @pytest.fixture(scope="module")
@@ -29,20 +28,13 @@ def test_the_page_moves_a_store_and_brings_it_back(tmp_path: Path) -> None:
     data, url = tmp_path / "farm-data", engines.server().add_database()
     with running(data) as server, Caller(server) as admin:
         admin.counted(admin.opened(), "evt_1", units=2.5)
-    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    found_first = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    shell = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "".join(blocks)],
-        cwd=tmp_path,
-        env=engines.clean_environment(data, PATH=found_first, HYDROBIT_DATABASE_URL=url),
-        capture_output=True,
-        text=True,
-        timeout=SHELL_S_MAX,
-    )
-    assert shell.returncode == 0, shell.stderr
-    assert shell.stdout.count("2.5 units: sound") == 5
-    assert len(set(re.findall(r"head (\w+)", shell.stdout))) == 2, "each company's head is the same everywhere"
-    assert shell.stdout.endswith("is open again\n")
+    found_first = f"{tmp_path}/bin:{os.environ['PATH']}"
+    variables = engines.clean_environment(data, PATH=found_first, HYDROBIT_DATABASE_URL=url)
+    with command(tmp_path / "bin" / "hydrobit"), Shell(tmp_path, variables) as shell:
+        printed = Reader(tmp_path, shell, {}).follow(PAGE)
+    assert printed.count("2.5 units: sound") == 5
+    assert len(set(re.findall(r"head (\w+)", printed))) == 2, "each company's head is the same everywhere"
+    assert printed.endswith("is open again\n")
 
     with running(tmp_path / "farm-again") as server, Caller(server) as admin:
         admin.counted(admin.opened(), "evt_2")

@@ -9,6 +9,7 @@ from hydrobit.storage.queries import SQLITE
 from tests import engines
 from tests.callers import Caller
 from tests.docs.pages import blocks
+from tests.docs.shell import Shell, command
 from tests.servers import running
 from tests.tools import alone_on
 
@@ -26,14 +27,15 @@ def test_the_page_counts_from_python_and_from_a_shell(tmp_path: Path) -> None:
             HYDROBIT_CLIENT_URL=server.address,
             HYDROBIT_CLIENT_TOKEN=server.token(),
             SESSION=admin.opened(),
-            PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            PATH=f"{tmp_path}/bin:{os.environ['PATH']}",
         )
         program = "".join(block.text for block in said if block.kind == "python")
         counted = run([sys.executable, "-c", program], environment, tmp_path)
         assert "session_not_found" in counted
         assert counted.endswith("7.5 units\n")
         commands = "".join(block.text for block in said if block.kind == "sh")
-        typed = run(["bash", "-euo", "pipefail", "-c", commands], environment, tmp_path)
+        with command(tmp_path / "bin" / "hydrobit"), Shell(tmp_path, environment) as shell:
+            typed = shell.run(commands)
         assert "2 recorded, 0 repeated, 0 held, 0 refused, 0 waiting" in typed
         assert "scale-8-000001" in typed
         assert typed.endswith("nothing is refused\n")
