@@ -50,7 +50,6 @@ class Frame:
             element("meta", name="color-scheme", content="light dark"),
             element("link", rel="canonical", href=at),
             element("link", rel="icon", href=self._asset("icon.svg"), type="image/svg+xml"),
-            *(self._font(name) for name in ("inter", "source-serif")),
             element("link", rel="stylesheet", href=self._asset("site.css")),
             element("link", rel="alternate", type="text/markdown", href=plain) if plain else Html(),
             element("script", src=self._asset("start.js")),
@@ -73,16 +72,6 @@ class Frame:
 
     def _asset(self, name: str) -> str:
         return f"{ASSETS}/{name}?v={self._assets[name]}"
-
-    def _font(self, name: str) -> Html:
-        return element(
-            "link",
-            rel="preload",
-            href=f"{ASSETS}/fonts/{name}.woff2",
-            as_="font",
-            type="font/woff2",
-            crossorigin="anonymous",
-        )
 
     def _header(self, at: str) -> Html:
         menu = element("a", "Menu", class_="menu", href="#pages")

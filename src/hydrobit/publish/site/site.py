@@ -20,7 +20,6 @@ _TYPES = {
     ".css": b"text/css; charset=utf-8",
     ".js": b"text/javascript; charset=utf-8",
     ".svg": b"image/svg+xml",
-    ".woff2": b"font/woff2",
 }
 
 
