@@ -1,8 +1,10 @@
 """The mock server in tests: on the test's own event loop, with its spaces at hand."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +14,9 @@ from hydrobit.mock import serving
 from hydrobit.mock.spaces import Spaces
 from hydrobit.operation import Operation
 from hydrobit.settings import Settings
+from tests import engines
+from tests.forks import Forked
+from tests.servers import RunningServer
 
 PLACEHOLDER = "<YOUR_JWT_HERE>"
 RECORDS = "/api/control/production/records"
@@ -82,3 +87,17 @@ async def running(**settings: Any) -> AsyncIterator[RunningMock]:
         httpx.AsyncClient(base_url=address, timeout=ANSWER_S_MAX, trust_env=False) as client,
     ):
         yield RunningMock(address, spaces, client)
+
+
+@contextmanager
+def process(headers: Mapping[str, str] | None = None) -> Iterator[RunningServer]:
+    """`hydrobit mock` on a free port, in a process of its own; its callers send `headers` besides."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        with open(f"{folder}/log", "w") as log:
+            forked = Forked("hydrobit", ("mock", "--port", "0"), engines.clean_environment(data), log.fileno())
+        try:
+            yield RunningServer(data, forked, forked.stdout.readline().strip(), headers)
+        finally:
+            forked.kill()
+            forked.stdout.close()

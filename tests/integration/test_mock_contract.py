@@ -1,16 +1,13 @@
 """The mock passes what the server passes: these are the server's own tests, over one space of the mock."""
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from tests import engines
 from tests.callers import ADMIN_USERS, VIEWER, Caller
-from tests.forks import Forked
 from tests.integration import test_bulk, test_idempotency, test_sessions
+from tests.mocks import process
 from tests.servers import RunningServer
 
 OTHERWISE = {
@@ -25,21 +22,12 @@ OTHERWISE = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningServer]:
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data"
-        with open(f"{folder}/log", "w") as log:
-            process = Forked("hydrobit", ("mock", "--port", "0"), engines.clean_environment(data), log.fileno())
-        address = process.stdout.readline().strip()
-        started = RunningServer(data, process, address, {"x-mock-space": "contract"})
-        try:
-            with Caller(started) as admin:
-                viewer = {"userId": VIEWER, "name": "A Viewer", "role": "viewer"}
-                assert admin.post(ADMIN_USERS, json=viewer).status_code == 201
-            yield started
-            assert started.stop() == 0
-        finally:
-            process.kill()
-            process.stdout.close()
+    with process({"x-mock-space": "contract"}) as started:
+        with Caller(started) as admin:
+            viewer = {"userId": VIEWER, "name": "A Viewer", "role": "viewer"}
+            assert admin.post(ADMIN_USERS, json=viewer).status_code == 201
+        yield started
+        assert started.stop() == 0
 
 
 def _tests_of(module: ModuleType) -> dict[str, object]:
