@@ -131,7 +131,7 @@ async def serve(
         if settings.broker_url:
             await _attach(settings, road, identity, keeping, clock, metrics, place, stack)
 
-        beside = _mock(settings, stack) if place is None else {}
+        beside = _mock(settings, clock, random, stack) if place is None else {}
         server = _http_server(
             context,
             dispatcher,
@@ -183,7 +183,9 @@ async def _attach(
     stack.push_async_callback(broker.stop)
 
 
-def _mock(settings: Settings, stack: AsyncExitStack) -> dict[tuple[str, str], Endpoint]:
+def _mock(
+    settings: Settings, clock: Clock, random: Callable[[int], bytes], stack: AsyncExitStack
+) -> dict[tuple[str, str], Endpoint]:
     """The mock's endpoints beside the real ones, over stores of their own.
 
     Several processes on a port would answer one client from as many spaces; `hydrobit mock` is for them.
@@ -191,9 +193,9 @@ def _mock(settings: Settings, stack: AsyncExitStack) -> dict[tuple[str, str], En
     if not settings.mock:
         return {}
     from hydrobit.mock import endpoints as mock
-    from hydrobit.mock.serving import spaces_at
+    from hydrobit.mock.spaces import Spaces
 
-    spaces = spaces_at(mock.PREFIX, settings)
+    spaces = Spaces(settings, clock, random, prefix=mock.PREFIX, rests=True)
     stack.push_async_callback(spaces.stop)
     return mock.endpoints(spaces, settings, mock.refusing(settings))
 

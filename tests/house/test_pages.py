@@ -29,6 +29,7 @@ RUN = {
     "docs/how-to/explain-a-total.md": {"sh": DAY, "text": DAY},
     "docs/how-to/forms.md": {"sh": DAY, "text": DAY, "yaml file=scouting.yaml": DAY},
     "docs/how-to/keys.md": {"sh": DAY, "text": DAY},
+    "docs/how-to/mock-server.md": dict.fromkeys(("sh", "json", "text"), "tests/docs/test_mock_server.py"),
     "docs/how-to/move-to-postgresql.md": {"sh": "tests/docs/test_moving.py"},
     "docs/how-to/own-server.md": {"sh": DAY},
     "docs/how-to/python-client.md": dict.fromkeys(("python", "sh"), "tests/docs/test_python_client.py"),

@@ -21,7 +21,7 @@ from hydrobit.wire.envelope import encode
 async def serve(settings: Settings, *, plan: Plan = no_faults, started: Callable[[int], None]) -> None:
     """Runs the mock until SIGTERM or SIGINT; `started` is told the port once it listens."""
     async with AsyncExitStack() as stack:
-        spaces = spaces_at("", settings, plan)
+        spaces = _alone(settings, plan)
         stack.push_async_callback(spaces.stop)
         await _server(settings, spaces, started).serve()
 
@@ -35,7 +35,7 @@ async def listening(
     log_body_bytes_max: int = LOG_BODY_BYTES_MAX,
 ) -> AsyncIterator[tuple[str, Spaces]]:
     """A mock on this event loop for the length of the block: its address and its spaces. Raises SettingError."""
-    spaces = spaces_at("", settings, plan, log_length_max, log_body_bytes_max)
+    spaces = _alone(settings, plan, log_length_max, log_body_bytes_max)
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     server = _server(settings, spaces, port.set_result)
     running = asyncio.create_task(server.serve(), name="hydrobit-mock")
@@ -51,19 +51,18 @@ async def listening(
         await spaces.stop()
 
 
-def spaces_at(
-    prefix: str,
+def _alone(
     settings: Settings,
-    plan: Plan = no_faults,
+    plan: Plan,
     log_length_max: int = LOG_LENGTH_MAX,
     log_body_bytes_max: int = LOG_BODY_BYTES_MAX,
 ) -> Spaces:
-    """The spaces of a mock whose operations stand below the prefix."""
     return Spaces(
         settings,
         SystemClock(),
         os.urandom,
-        prefix=prefix,
+        prefix="",
+        rests=False,
         plan=plan,
         log_length_max=log_length_max,
         log_body_bytes_max=log_body_bytes_max,

@@ -24,7 +24,7 @@ from hydrobit.mock.faults import Heard, Plan, no_faults
 from hydrobit.operation import READS, Caller, Context, Letter, Operation, Reply, Source
 from hydrobit.settings import Settings
 from hydrobit.storage.engine import Transaction
-from hydrobit.storage.memory import MemoryEngine, MemoryStore
+from hydrobit.storage.memory import MemoryEngine
 from hydrobit.storage.objects import in_memory
 from hydrobit.transport.dispatch import Dispatcher
 from hydrobit.transport.http.shell import Request
@@ -64,6 +64,7 @@ class Ground:
     executor: Executor
     metrics: Metrics
     image: bytes
+    rests: bool
     plan: Plan = no_faults
     log_length_max: int = LOG_LENGTH_MAX
     log_body_bytes_max: int = LOG_BODY_BYTES_MAX
@@ -88,7 +89,7 @@ class Space:
         self._ground, self._object_bytes = ground, 0
         self._arrival = asyncio.Lock()
         self._engine = MemoryEngine(
-            MemoryStore(ground.image, PAGES_BEYOND * settings.mock_space_bytes_max), ground.executor
+            ground.executor, ground.image, PAGES_BEYOND * settings.mock_space_bytes_max, rests=ground.rests
         )
         self._objects = in_memory(f"{links}/{self.id}", settings.object_link_s)
         self._objects.one_at_a_time = ground.one_picture

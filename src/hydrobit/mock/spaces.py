@@ -43,12 +43,14 @@ class Spaces:
         random: Callable[[int], bytes],
         *,
         prefix: str,
+        rests: bool,
         plan: Plan = no_faults,
         log_length_max: int = LOG_LENGTH_MAX,
         log_body_bytes_max: int = LOG_BODY_BYTES_MAX,
     ) -> None:
-        """`prefix` is the path that the mock stands at."""
+        """`prefix` is the path that the mock stands at. Beside a real server it `rests` half of the time."""
         self._settings, self._clock, self._random, self._plan = settings, clock, random, plan
+        self._rests = rests
         self._log_length_max, self._log_body_bytes_max = log_length_max, log_body_bytes_max
         self.links = f"{settings.public_url.rstrip('/')}{prefix}{SPACES}"
         self._spaces: OrderedDict[str, Space] = OrderedDict()
@@ -109,7 +111,7 @@ class Spaces:
         for space in self._spaces.values():
             await space.stop()
         self._spaces.clear()
-        self._thread.shutdown()
+        await asyncio.to_thread(self._thread.shutdown)
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -141,6 +143,7 @@ class Spaces:
                     self._thread,
                     Metrics(),
                     image,
+                    self._rests,
                     self._plan,
                     self._log_length_max,
                     self._log_body_bytes_max,

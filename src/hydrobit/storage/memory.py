@@ -6,8 +6,10 @@ them together keep one processor busy at most.
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import TypeVar, TypeVarTuple
 
 from hydrobit.storage.engine import Transaction
@@ -56,29 +58,54 @@ class MemoryStore:
 
 
 class MemoryEngine:
-    """The engine port over a store in memory. Only the thread of `executor`, which has one, touches the store."""
+    """The engine port over a store in memory, which its first unit makes.
 
-    def __init__(self, store: MemoryStore, executor: Executor) -> None:
-        self._store, self._executor = store, executor
+    Only the thread of `executor`, which has one, touches the store. Where it `rests`, the thread pauses after each unit
+    for as long as that took: beside something that matters more it takes half of a processor's time at most.
+    """
+
+    def __init__(self, executor: Executor, image: bytes, bytes_max: int, *, rests: bool) -> None:
+        self._executor, self._rests = executor, rests
+        self._image, self._bytes_max = image, bytes_max
+        self._made: MemoryStore | None = None
 
     async def write(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
-        return await self._on_thread(self._store.write, unit, *args)
+        return await self._on_thread(lambda: self._store().write(unit, *args))
 
     async def read(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
-        return await self._on_thread(self._store.read, unit, *args)
+        return await self._on_thread(lambda: self._store().read(unit, *args))
 
     async def look_up(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
-        return await self._on_thread(self._store.read, unit, *args)
+        return await self.read(unit, *args)
 
     async def length(self) -> int:
         """How many bytes the database takes."""
-        return await self._on_thread(self._store.length)
+        return await self._on_thread(lambda: self._store().length())
 
     def end_within(self, seconds: float) -> None:
         """Nobody else holds the store, so that nothing waits."""
 
     async def stop(self) -> None:
-        await self._on_thread(self._store.close)
+        await self._on_thread(self._close)
 
-    async def _on_thread(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *args)
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, work)
+
+    def _run(self, work: Callable[[], T]) -> T:
+        if not self._rests:
+            return work()
+        begun = time.thread_time()
+        try:
+            return work()
+        finally:
+            with suppress(RuntimeError):  # it ends just now
+                self._executor.submit(time.sleep, time.thread_time() - begun)
+
+    def _store(self) -> MemoryStore:
+        if self._made is None:
+            self._made = MemoryStore(self._image, self._bytes_max)
+        return self._made
+
+    def _close(self) -> None:
+        if self._made is not None:
+            self._made.close()
