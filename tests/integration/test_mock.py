@@ -61,6 +61,12 @@ async def test_a_call_that_names_nobody_is_its_owner_s_and_else_the_user_of_the_
     assert (await mock.call("getProductionSession", "somebody")).status_code == 200
 
 
+async def test_a_neighbour_finds_their_own_company_and_leaves_the_session_to_its_users(mock: RunningMock) -> None:
+    mine = event(1, auth0Id="user_555000111")
+    assert (await mock.call("createProductionRecord", "next door", body=mine)).json()["code"] == "session_not_found"
+    assert (await mock.call("createProductionRecord", "next door")).status_code == 201
+
+
 async def test_roles_count_and_whoever_is_unknown_is_an_admin(mock: RunningMock) -> None:
     body = example(ROWS["setTemplate"])
     for user, status in (("user_987654321", 403), ("user_new", 200)):

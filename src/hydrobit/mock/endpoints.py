@@ -4,7 +4,9 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from typing import TypeVar
 
 import msgspec
 
@@ -24,6 +26,8 @@ from hydrobit.transport.http.pages import ObjectPage, Refuse
 from hydrobit.transport.http.shell import CREDENTIALS, Answer, Cut, Endpoint, Request
 from hydrobit.wire import envelope
 from hydrobit.wire.fields import USER_ID_LENGTH_MAX
+
+T = TypeVar("T")
 
 PREFIX = "/_mock/spec/openapi"
 """Where the published documentation has its mock."""
@@ -76,8 +80,9 @@ class MockEndpoint(Endpoint):
         if preferred is not None:
             return _example(self._operation, preferred)
         dialled = faults.read(request.headers.get(FAULT, b"").decode("latin-1"))
+        digest = await _beside_loop(_digest, request.body)
         async with self._spaces.entered(_space_name(request, token)) as space:
-            heard = space.hear(self._operation, request)
+            heard = space.hear(self._operation, request, digest)
             heard.faults = (*dialled, *space.plan(heard))
             try:
                 return await self._heard(space, heard, request, token)
@@ -189,15 +194,21 @@ def _space_name(request: Request, token: bytes) -> str | None:
 
 async def _user(body: bytes, query: Mapping[str, str] | Refused, token: bytes) -> str | None:
     """Who calls: `auth0Id` in the body or the query, else the subject of a token that looks like one."""
-    if len(body) < READ_IN_THREAD_BYTES_MIN:
-        said = _named_in(body)
-    else:
-        said = await asyncio.to_thread(_named_in, body)
+    said = await _beside_loop(_named_in, body)
     if said is None and not isinstance(query, Refused):
         said = query.get("auth0Id")
     if said is None:
         said = _subject(token)
     return said if isinstance(said, str) and said.strip() and len(said) <= USER_ID_LENGTH_MAX else None
+
+
+async def _beside_loop(read: Callable[[bytes], T], body: bytes) -> T:
+    """What a function makes of a body; of a large one beside the event loop."""
+    return read(body) if len(body) < READ_IN_THREAD_BYTES_MIN else await asyncio.to_thread(read, body)
+
+
+def _digest(body: bytes) -> str:
+    return sha256(body).hexdigest()
 
 
 def _named_in(body: bytes) -> object:

@@ -67,9 +67,8 @@ def image(settings: Settings, now: int, random: Callable[[int], bytes]) -> bytes
         store.close()
 
 
-def welcome(tx: Transaction, user_id: str, now: int, random: Callable[[int], bytes]) -> None:
+def welcome(tx: Transaction, caller: Caller, now: int, random: Callable[[int], bytes]) -> None:
     """Opens the published session for the user who comes first to a space, with the published record in it."""
-    caller = calling(tx, user_id, now)
     _go_to(tx, caller.company, SESSION_PREFIX, SESSION_SEQ, now)
     opening = Opening(
         demo.PROJECT, "sector_001", demo.SECTORS["sector_001"], SESSION_OPENED_AT, None, None, None, None, None, None

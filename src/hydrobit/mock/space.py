@@ -8,7 +8,6 @@ from concurrent.futures import Executor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import sha256
 from typing import TypeVar, TypeVarTuple
 
 from msgspec import Raw
@@ -110,8 +109,8 @@ class Space:
         self.dispatcher = Dispatcher(context, self._identity, ground.metrics)
         self.fetch = parts.fetching(context)
 
-    def hear(self, operation: Operation, request: Request) -> Heard:
-        """Writes a call into the log before anything is done."""
+    def hear(self, operation: Operation, request: Request, digest: str) -> Heard:
+        """Writes a call into the log before anything is done; `digest` is that of its body."""
         self.heard += 1
         heard = Heard(
             number=self.heard,
@@ -121,7 +120,7 @@ class Space:
             query=request.query.decode("latin-1"),
             body=request.body[: self._ground.log_body_bytes_max],
             body_length=len(request.body),
-            digest=sha256(request.body).hexdigest(),
+            digest=digest,
             began=time.monotonic(),
         )
         self.log.append(heard)
@@ -159,13 +158,17 @@ class Space:
         return reply, request_id
 
     async def caller(self, user_id: str) -> Caller:
-        """Who calls; the first to come finds the published session open, and owns it. Raises Refused, no_company."""
+        """Who calls; the first of the company finds the published session open, and owns it.
+
+        Raises Refused, no_company.
+        """
+        now = self._ground.clock.now()
         async with self._arrival:
-            if self.owner is None:
-                now = self._ground.clock.now()
-                await self._engine.write(seeds.welcome, user_id, now, self._ground.random)
+            found = await self._engine.write(seeds.calling, user_id, now)
+            if self.owner is None and found.company == seeds.COMPANY_NO:
+                await self._engine.write(seeds.welcome, found, now, self._ground.random)
                 self.owner = user_id
-        return await self._engine.write(seeds.calling, user_id, self._ground.clock.now())
+        return found
 
     async def read(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
         """Runs a unit on the space's store, as whoever judges its ledger does."""

@@ -19,6 +19,8 @@ from hydrobit.mock.space import LOG_BODY_BYTES_MAX, LOG_LENGTH_MAX, Ground, Spac
 from hydrobit.settings import Settings
 from hydrobit.transport.metrics import Metrics
 
+SWEEP_S = 60
+"""The pause between two looks for spaces that are too old."""
 SPACES = "/_spaces"
 """Below it a space's photos are fetched, by links that name the space."""
 
@@ -57,6 +59,7 @@ class Spaces:
         self._ground: Ground | None = None
         self._making = asyncio.Lock()
         self._under_way = 0
+        self._sweeping: asyncio.Task[None] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hydrobit-mock")
 
@@ -100,7 +103,15 @@ class Spaces:
             found = self._spaces[name] = Space(ground, self.links)
         self._spaces.move_to_end(name)
         found.used_at = time.monotonic()
+        if self._sweeping is None or self._sweeping.done():
+            self._sweeping = asyncio.create_task(self._sweep(), name="hydrobit-mock-sweep")
         return found
+
+    async def _sweep(self) -> None:
+        """Gives the memory of spaces back that nobody comes to any more."""
+        while self._spaces:
+            await asyncio.sleep(min(self._settings.mock_space_age_s_max, SWEEP_S))
+            await self._make_room()
 
     def by_id(self, space_id: str) -> Space | None:
         """The space whose links carry this id."""
@@ -108,6 +119,9 @@ class Spaces:
 
     async def stop(self) -> None:
         """Ends all spaces."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.wait([self._sweeping])
         for space in self._spaces.values():
             await space.stop()
         self._spaces.clear()
@@ -116,16 +130,20 @@ class Spaces:
             self._folder.cleanup()
 
     async def _make_room(self) -> None:
-        """Ends the spaces that are too many, too old or too heavy together; never one with a call under way."""
-        old = time.monotonic() - self._settings.mock_space_age_s_max
-        idle = [(name, space) for name, space in self._spaces.items() if not space.under_way]
-        for name, space in idle:
-            weight = sum(one.bytes for one in self._spaces.values())
-            is_too_much = len(self._spaces) > self._settings.mock_spaces_max or weight > self._settings.mock_bytes_max
-            if not is_too_much and space.used_at > old:
-                return
-            del self._spaces[name]
-            await space.stop()
+        """Ends the spaces that are too many, too old or too heavy together."""
+        while (name := self._first_to_go()) is not None:
+            await self._spaces.pop(name).stop()
+
+    def _first_to_go(self) -> str | None:
+        """The longest unused space, if one has to go; never one with a call under way."""
+        found = next(((name, space) for name, space in self._spaces.items() if not space.under_way), None)
+        if found is None:
+            return None
+        name, longest = found
+        weight = sum(space.bytes for space in self._spaces.values())
+        is_too_much = len(self._spaces) > self._settings.mock_spaces_max or weight > self._settings.mock_bytes_max
+        is_old = longest.used_at <= time.monotonic() - self._settings.mock_space_age_s_max
+        return name if is_too_much or is_old else None
 
     async def _laid(self) -> Ground:
         """What all spaces stand on; it is made when the first call comes."""
