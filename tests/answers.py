@@ -13,21 +13,17 @@ from functools import cached_property
 from typing import Any
 
 import httpx
-from jsonschema import Draft202012Validator, FormatChecker
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
+from jsonschema_rs import Draft202012Validator, Registry
 
 Json = dict[str, Any]
 
-FORMATS = FormatChecker(formats=("date",))
 _WRITTEN_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _BASE = "urn:document"
 
 
-@FORMATS.checks("date-time")
-def is_written_instant(value: object) -> bool:
+def is_written_instant(value: str) -> bool:
     """Instants are written with milliseconds and Z (contract, "Reading a request")."""
-    return not isinstance(value, str) or _WRITTEN_INSTANT.fullmatch(value) is not None
+    return _WRITTEN_INSTANT.fullmatch(value) is not None
 
 
 class Described:
@@ -36,29 +32,32 @@ class Described:
     def __init__(self, document: Json) -> None:
         self.document = document
         self._validators: dict[str, Draft202012Validator] = {}
+        self._templates = {
+            template: re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))) for template in document["paths"]
+        }
 
     @cached_property
-    def _registry(self) -> Registry[Any]:
-        resource = DRAFT202012.create_resource(self.document)
-        registry: Registry[Any] = Registry().with_resource(_BASE, resource)
-        return registry
+    def _registry(self) -> Registry:
+        return Registry([(_BASE, self.document)])
 
     def faults(self, schema: Json, value: object) -> list[str]:
         """Where a value does not fit a schema of the document, as sentences."""
         key = json.dumps(schema, sort_keys=True)
         if key not in self._validators:
             absolute = json.loads(key.replace('"#/', f'"{_BASE}#/'))
-            self._validators[key] = Draft202012Validator(absolute, registry=self._registry, format_checker=FORMATS)
-        return [f"{error.json_path}: {error.message}" for error in self._validators[key].iter_errors(value)]
+            self._validators[key] = Draft202012Validator(
+                absolute, registry=self._registry, validate_formats=True, formats={"date-time": is_written_instant}
+            )
+        return [
+            f"{'/'.join(map(str, error.instance_path))}: {error.message}"
+            for error in self._validators[key].iter_errors(value)
+        ]
 
     def path(self, path: str) -> str | None:
         """The path template that a path belongs to; a template is its own. Fixed paths win."""
-        if path in self.document["paths"]:
+        if path in self._templates:
             return path
-        for template in self.document["paths"]:
-            if re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template)), path):
-                return str(template)
-        return None
+        return next((template for template, pattern in self._templates.items() if pattern.fullmatch(path)), None)
 
     def response(self, method: str, path: str, status: int) -> tuple[Json, list[str] | None]:
         """What the document says of an answer, and the codes it may carry. Raises AssertionError if nothing."""
@@ -85,7 +84,9 @@ _described: dict[int, Described] = {}
 
 def described(document: Json) -> Described:
     """The document with its compiled schemas; the same object for the same document."""
-    return _described.setdefault(id(document), Described(document))
+    if id(document) not in _described:
+        _described[id(document)] = Described(document)
+    return _described[id(document)]
 
 
 def check_answer(document: Json, method: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
