@@ -36,6 +36,7 @@ class _Run:
         self.engine = SQLITE
         self.server: postgres.Postgres | None = None
         self.urls: dict[Path, str] = {}
+        self.sessions: dict[Path, psycopg.Connection[tuple[Any, ...]]] = {}
 
 
 _RUN = _Run()
@@ -187,13 +188,36 @@ class Hand(Protocol):
 
 
 @contextmanager
+def busy_hand(data: Path) -> Iterator[None]:
+    """Inside of the block every hand in this store is that of one session; a database begins no new one each time."""
+    if is_sqlite(data):
+        yield
+        return
+    with connected(data) as session:
+        _RUN.sessions[data] = session
+        try:
+            yield
+        finally:
+            del _RUN.sessions[data]
+
+
+@contextmanager
+def _session(data: Path) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
+    if data in _RUN.sessions:
+        yield _RUN.sessions[data]
+    else:
+        with connected(data) as session:
+            yield session
+
+
+@contextmanager
 def hand(data: Path) -> Iterator[Hand]:
     """One transaction by hand, committed at the end of the block."""
     if is_sqlite(data):
         with closing(sqlite3.connect(data / directory.DATABASE)) as file, file:
             yield _SqliteHand(file)
         return
-    with connected(data) as session, session.transaction():
+    with _session(data) as session, session.transaction():
         session.execute("set local session_replication_role = replica")  # no foreign key is looked after
         yield _PostgresHand(session)
 
@@ -255,15 +279,15 @@ def kept(data: Path, tables: Sequence[str]) -> Callable[[], None]:
 
         return write_back
     with hand(data) as before:
-        rows_of = {table: before.dicts(f"select * from {table}") for table in tables}
+        before.write("create schema kept")
+        for table in tables:
+            before.write(f"create table kept.{table} as select * from {table}")
 
     def put_back() -> None:
         with hand(data) as changing:
-            for table, found in rows_of.items():
+            for table in tables:
                 changing.write(f"delete from {table}")
-                for row in found:
-                    marks = ", ".join("?" * len(row))
-                    changing.write(f"insert into {table} ({', '.join(row)}) values ({marks})", *row.values())
+                changing.write(f"insert into {table} select * from kept.{table}")
 
     return put_back
 

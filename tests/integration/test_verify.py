@@ -3,6 +3,7 @@
 import asyncio
 import random
 import re
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from itertools import pairwise
 from pathlib import Path
@@ -95,8 +96,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def book(written: Path, tmp_path: Path) -> Book:
-    return Book(engines.copy(written, tmp_path / "data"))
+def book(written: Path, tmp_path: Path) -> Iterator[Book]:
+    data = engines.copy(written, tmp_path / "data")
+    with engines.busy_hand(data):
+        yield Book(data)
 
 
 def other(value: Any, column: str) -> object:
