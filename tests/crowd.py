@@ -1,4 +1,7 @@
-"""Many callers in processes of their own, who send the same event at the same moment."""
+"""Many callers in processes of their own, who send the same event at the same moment.
+
+Each process imports this file, and so as little as it can.
+"""
 
 import multiprocessing
 from collections.abc import Sequence
@@ -7,7 +10,6 @@ from contextlib import closing
 from multiprocessing.synchronize import Barrier
 from typing import Any, NamedTuple
 
-from tests.servers import PRODUCTION
 from tests.sockets import Connection
 
 MEETING_S_MAX = 60
@@ -24,14 +26,14 @@ class Told(NamedTuple):
 
 
 def send_at_once(
-    address: str, token: str, events: Sequence[dict[str, Any]], *, processes: int, threads: int
+    address: str, path: str, token: str, events: Sequence[dict[str, Any]], *, processes: int, threads: int
 ) -> list[list[Told]]:
     """For each event, what every one of `processes` times `threads` callers was told when all sent it together."""
     spawn = multiprocessing.get_context("spawn")
     meeting = spawn.Barrier(processes * threads)
     with ProcessPoolExecutor(processes, spawn, _know_the_meeting, (meeting,)) as pool:
         # Every process waits for all the others at the meeting, so none of them takes a second part.
-        parts = [pool.submit(_call_together, address, token, events, threads) for _ in range(processes)]
+        parts = [pool.submit(_call_together, address, path, token, events, threads) for _ in range(processes)]
         callers = [told for part in parts for told in part.result()]
     return [list(told) for told in zip(*callers, strict=True)]
 
@@ -41,19 +43,21 @@ def _know_the_meeting(meeting: Barrier) -> None:
     _meeting = meeting
 
 
-def _call_together(address: str, token: str, events: Sequence[dict[str, Any]], threads: int) -> list[list[Told]]:
+def _call_together(
+    address: str, path: str, token: str, events: Sequence[dict[str, Any]], threads: int
+) -> list[list[Told]]:
     """One process: what each of its threads was told, event by event."""
     with ThreadPoolExecutor(threads) as pool:
-        callers = [pool.submit(_call, address, token, events) for _ in range(threads)]
+        callers = [pool.submit(_call, address, path, token, events) for _ in range(threads)]
         return [caller.result() for caller in callers]
 
 
-def _call(address: str, token: str, events: Sequence[dict[str, Any]]) -> list[Told]:
+def _call(address: str, path: str, token: str, events: Sequence[dict[str, Any]]) -> list[Told]:
     told = []
     with closing(Connection(address, token)) as connection:
         for event in events:
             _meeting.wait(MEETING_S_MAX)
-            answer = connection.call("POST", f"{PRODUCTION}/records", event)
+            answer = connection.call("POST", path, event)
             data = answer.json()["data"]
             told.append(Told(answer.status, data["payloadPreview"]["recordId"], data["idempotent"]))
     return told

@@ -77,6 +77,16 @@ def url_of(data: Path) -> str:
     return _RUN.urls[data]
 
 
+def is_new(data: Path) -> bool:
+    """Whether a data directory has no store yet, and nobody has asked where it is to be."""
+    return data not in _RUN.urls and not (data / directory.DATABASE).exists()
+
+
+def current() -> str:
+    """The engine that new data directories belong to."""
+    return _RUN.engine
+
+
 def settle(data: Path, url: str) -> None:
     """A data directory whose store is in this database, whatever the run has chosen."""
     _RUN.urls[data] = url
@@ -119,7 +129,7 @@ def copy(source: Path, target: Path) -> Path:
     """The same store once more, in a new data directory; nobody uses the first one meanwhile."""
     url = url_of(source)
     _RUN.urls[target] = server().add_database(url) if url else ""
-    shutil.copytree(source, target)
+    shutil.copytree(source, target, dirs_exist_ok=True)
     return target
 
 

@@ -55,7 +55,8 @@ class Postgres:
     def add_database(self, like: str = "") -> str:
         """The URL of a fresh database: empty, or a copy of one that nobody uses."""
         name, source = f"store_{next(self._numbers)}", conninfo_to_dict(like)["dbname"] if like else "template0"
-        self._say(f"create database {name} template {source}")
+        # By files: their pages through the log, as by default, take twice the time, and a run makes hundreds.
+        self._say(f"create database {name} template {source} strategy file_copy")
         return self.url(name)
 
     def drop_database(self, url: str) -> None:

@@ -38,7 +38,9 @@ class RunningServer:
     def client(self, user: str = demo.ADMIN, **options: Any) -> httpx.Client:
         """A client that calls as the user."""
         headers = {"authorization": f"Bearer {self.token(user)}"}
-        return httpx.Client(base_url=self.address, headers=headers, timeout=30, trust_env=False, **options)
+        return httpx.Client(
+            base_url=self.address, headers=headers, timeout=30, trust_env=False, verify=False, **options
+        )
 
     def kill(self) -> None:
         """kill -9, and wait until the process is gone."""

@@ -11,6 +11,7 @@ from tests.servers import RunningServer
 from tests.sockets import Connection
 
 SEEN_S_MAX = 20
+PAUSE_S = 0.01
 
 _SAMPLE = re.compile(r"^(?P<name>\w+(?:\{[^}]*\})?) (?P<value>\S+)$", re.MULTILINE)
 
@@ -28,10 +29,11 @@ def requests(watcher: Connection, operation: str, status: int) -> float:
 
 
 def until(happened: Callable[[], bool], what: str) -> None:
-    """Asks again and again until it happened; what is asked crosses a socket each time, so this needs no sleep."""
+    """Asks again and again until it happened, with pauses: whoever is to bring it about needs the processor too."""
     deadline = time.monotonic() + SEEN_S_MAX
     while not happened():
         assert time.monotonic() < deadline, f"not seen: {what}"
+        time.sleep(PAUSE_S)
 
 
 def accepts(server: RunningServer) -> bool:

@@ -1,5 +1,6 @@
 """The two documents that these tests compare."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,13 @@ def published() -> Json:
     return loaded
 
 
+@pytest.fixture(scope="session")
+def once_derived() -> bytes:
+    return pickle.dumps(document(OPERATIONS, "0"))
+
+
 @pytest.fixture
-def derived() -> Json:
-    """The document of the table, afresh for every test, so that a test may spoil it."""
-    return document(OPERATIONS, "0")
+def derived(once_derived: bytes) -> Json:
+    """The document of the table, one for every test, so that a test may spoil it."""
+    whole: Json = pickle.loads(once_derived)
+    return whole

@@ -113,20 +113,30 @@ BAD_VALUES: dict[str, str] = {
     "html": '"<script>alert(1)</script>\\u0007"',
     "sql": '"\'; drop table entry; --\\u0000"',
 }
+SPARES = f"{ADMIN_PROJECTS}/{SPARE['projectId']}"
 PLAIN_REFUSALS = {code.value for code in Code} - {"internal", "unavailable", "busy"}
 
 
+@pytest.fixture(scope="module")
+def spares(server: RunningServer) -> None:
+    """What the calls are about that change a project, sector, user, worker or form."""
+    zone = {"projectName": "Spare", "timezone": "UTC"}
+    with Caller(server) as admin:
+        user = {"auth0Id": admin.user}
+        made = [
+            admin.post(ADMIN_PROJECTS, json=user | zone | {"projectId": SPARE["projectId"]}),
+            admin.post(f"{SPARES}/sectors", json=user | {"sectorId": SPARE["sectorId"], "sector_name": "Spare"}),
+            admin.post(ADMIN_USERS, json={name: GOOD[name] for name in ("userId", "name", "role")}),
+            admin.register(first_name="Spare", last_name="One", hire_date="2001-01-01"),
+            admin.post("/api/control/admin/forms", json={"definition": GOOD["definition"] | {"_id": SPARE["formId"]}}),
+        ]
+    assert [answer.status_code for answer in made] == [201] * len(made)
+
+
 @pytest.fixture
-def things(admin: Caller) -> dict[str, str]:
+def things(admin: Caller, spares: None) -> dict[str, str]:
     """A session with one record, for the calls to be about."""
-    spare = f"{ADMIN_PROJECTS}/{SPARE['projectId']}"
-    user, zone = {"auth0Id": demo.ADMIN}, {"projectName": "Spare", "timezone": "UTC"}
-    admin.post(ADMIN_PROJECTS, json=user | zone | {"projectId": SPARE["projectId"]})
-    admin.patch(spare, json=user | {"disabled": False})
-    admin.post(f"{spare}/sectors", json=user | {"sectorId": SPARE["sectorId"], "sector_name": "Spare"})
-    admin.post(ADMIN_USERS, json={name: GOOD[name] for name in ("userId", "name", "role")})
-    admin.register(first_name="Spare", last_name="One", hire_date="2001-01-01")
-    admin.post("/api/control/admin/forms", json={"definition": GOOD["definition"] | {"_id": SPARE["formId"]}})
+    assert admin.patch(SPARES, json={"auth0Id": admin.user, "disabled": False}).status_code == 200
     session_id = admin.opened()
     return {"sessionId": session_id, "recordId": admin.counted(session_id, "evt_0")}
 

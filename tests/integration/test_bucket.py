@@ -45,7 +45,7 @@ def test_photos_lie_under_the_prefix_and_a_bucket_that_is_away_is_told_and_comes
     with (
         serving(data, environment=AWAY) as server,
         Caller(server) as admin,
-        httpx.Client(base_url=server.address, trust_env=False, timeout=30) as fetched,
+        httpx.Client(base_url=server.address, trust_env=False, verify=False, timeout=30) as fetched,
     ):
         first = admin.registered(first_name="Kept", last_name="One", photo=data_url(picture()))
         assert len(s3.held(url)) == 1

@@ -35,7 +35,9 @@ def refusal(*words: str | Path, environment: Mapping[str, str] | None = None) ->
 
 
 def with_token(server: RunningServer, token: str) -> httpx.Client:
-    return httpx.Client(base_url=server.address, headers={"authorization": f"Bearer {token}"}, trust_env=False)
+    return httpx.Client(
+        base_url=server.address, headers={"authorization": f"Bearer {token}"}, trust_env=False, verify=False
+    )
 
 
 def record(client: httpx.Client, session_id: str, client_event_id: str) -> str:
@@ -82,7 +84,7 @@ def test_a_setting_that_cannot_be_used_stops_the_start(tmp_path: Path, name: str
 
 def test_a_flag_is_stronger_than_its_variable(tmp_path: Path) -> None:
     with running(tmp_path / "data", environment={"HYDROBIT_PORT": "70000"}) as started:  # it says --port 0
-        assert httpx.get(f"{started.address}/healthz", trust_env=False).status_code == 200
+        assert httpx.get(f"{started.address}/healthz", trust_env=False, verify=False).status_code == 200
 
 
 # Tokens

@@ -1,4 +1,7 @@
-"""`hydrobit demo` as `make run` starts it: real processes, read through a pipe or a terminal."""
+"""`hydrobit demo` as `make run` starts it: real processes, read through a pipe or a terminal.
+
+The one at the terminal starts the interpreter too; the others are forked (`tests.forks`).
+"""
 
 import os
 import pty
@@ -21,6 +24,8 @@ from hydrobit.kit.instants import read_instant, write_instant
 from hydrobit.morning.api import record_body
 from hydrobit.morning.plan import dawn, plan
 from tests import engines, forks
+from tests.commands import printed
+from tests.forks import Forked
 from tests.servers import PRODUCTION, STOP_S_MAX, opening, running
 from tests.tools import needs
 
@@ -30,19 +35,16 @@ INTERRUPTED_AFTER = 60
 class Demo:
     """A demo process, and what it wrote up to its last hint."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.process, self.lines = process, list[str]()
+    def __init__(self, process: Forked, errors: Path) -> None:
+        self.process, self._errors, self.lines = process, errors, list[str]()
 
     def read_until(self, words: str) -> str:
         """The first line that holds the words."""
-        assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(line.rstrip("\n"))
             if words in line:
                 return self.lines[-1]
-        raise AssertionError(
-            f"no line with {words!r}: {self.lines} {self.process.stderr and self.process.stderr.read()}"
-        )
+        raise AssertionError(f"no line with {words!r}: {self.lines} {self._errors.read_text()}")
 
     def read_all(self) -> "Demo":
         self.read_until("prints a token for the supervisor")
@@ -67,11 +69,13 @@ class Demo:
         """Sends what curl would send."""
         _, url, _, authorization, _, content_type, _, body = self.curl
         headers = dict(header.split(": ", 1) for header in (authorization, content_type))
-        return httpx.post(url, headers=headers, content=body, trust_env=False)
+        return httpx.post(url, headers=headers, content=body, trust_env=False, verify=False)
 
     def client(self) -> httpx.Client:
         address = self.curl[1].removesuffix(f"{PRODUCTION}/records")
-        return httpx.Client(base_url=address, headers={"authorization": f"Bearer {self.token}"}, trust_env=False)
+        return httpx.Client(
+            base_url=address, headers={"authorization": f"Bearer {self.token}"}, trust_env=False, verify=False
+        )
 
     def sessions(self, **query: Any) -> list[dict[str, Any]]:
         with self.client() as client:
@@ -81,34 +85,24 @@ class Demo:
     def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str]:
         """The exit status, and what was written to standard error."""
         self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=STOP_S_MAX)
-        return self.process.returncode, errors
+        return self.process.wait(STOP_S_MAX), self._errors.read_text()
 
 
 @contextmanager
 def demo(data: Path, **environment: str) -> Iterator[Demo]:
-    process = subprocess.Popen(
-        _command(data),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=_environment(data) | environment,
-    )
-    try:
-        yield Demo(process)
-    finally:
-        if process.poll() is None:
+    errors = data.with_name(f"{data.name}.errors")
+    with open(errors, "w") as told:
+        process = Forked("hydrobit", _words(data), _environment(data) | environment, told.fileno())
+    with process:
+        try:
+            yield Demo(process, errors)
+        finally:
             process.kill()
-        process.communicate()
 
 
 def failing(data: Path, *flags: str) -> "subprocess.CompletedProcess[str]":
     """A demo that ends by itself."""
     return forks.run("hydrobit", _words(data, *flags), _environment(data), 60)
-
-
-def _command(data: Path, *flags: str) -> list[str]:
-    return [sys.executable, "-m", "hydrobit", *_words(data, *flags)]
 
 
 def _words(data: Path, *flags: str) -> list[str]:
@@ -265,8 +259,7 @@ def test_a_port_that_is_taken_is_said_in_a_sentence_before_anything_is_made(tmp_
 
 
 def test_a_store_without_the_demo_company_is_left_alone(tmp_path: Path) -> None:
-    add = [sys.executable, "-m", "hydrobit", "company", "add", "comp_1", "One", "--data", str(tmp_path / "data")]
-    subprocess.run(add, check=True, capture_output=True, env=_environment(tmp_path / "data"))
+    printed("company", "add", "comp_1", "One", "--data", tmp_path / "data")
     ended = failing(tmp_path / "data")
     assert ended.returncode == 1
     assert "holds other companies, not the demo's" in ended.stderr
@@ -275,7 +268,7 @@ def test_a_store_without_the_demo_company_is_left_alone(tmp_path: Path) -> None:
 def test_a_terminal_sees_a_bar_and_a_call_that_is_not_broken_into_lines(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        _command(tmp_path / "data"),
+        [sys.executable, "-m", "hydrobit", *_words(tmp_path / "data")],
         stdout=theirs,
         stderr=subprocess.DEVNULL,
         env=_environment(tmp_path / "data") | {"TERM": "xterm"},

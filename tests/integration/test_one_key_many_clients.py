@@ -8,8 +8,9 @@ import pytest
 
 from tests import books
 from tests.crowd import Told, send_at_once
-from tests.servers import RunningServer, event, open_session
+from tests.servers import PRODUCTION, RunningServer, event, open_session
 
+RECORDS = f"{PRODUCTION}/records"
 PROCESSES, THREADS = 4, 64
 
 
@@ -30,7 +31,7 @@ def test_one_event_from_many_clients_at_once_is_counted_once(
 ) -> None:
     events = [event(session_id, f"evt-{number}", units=3) for number in range(5)]
 
-    answers = send_at_once(server.address, server.token(), events, processes=PROCESSES, threads=THREADS)
+    answers = send_at_once(server.address, RECORDS, server.token(), events, processes=PROCESSES, threads=THREADS)
 
     for told in answers:
         assert_counted_once(told)
@@ -42,7 +43,7 @@ def test_one_event_from_many_clients_at_once_is_counted_once(
 def test_one_own_key_from_many_clients_at_once_is_claimed_once(server: RunningServer, session_id: str) -> None:
     events = [event(session_id, "evt-own", idempotencyKey="one-own-key")]
 
-    (told,) = send_at_once(server.address, server.token(), events, processes=PROCESSES, threads=THREADS)
+    (told,) = send_at_once(server.address, RECORDS, server.token(), events, processes=PROCESSES, threads=THREADS)
 
     assert_counted_once(told)
     books.verify(server.data)
