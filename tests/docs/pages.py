@@ -36,6 +36,6 @@ def all_blocks(page: Path) -> list[Block]:
     return found
 
 
-def blocks(name: str) -> list[Block]:
-    """The blocks of a how-to page that are to be run, in order."""
-    return [block for block in all_blocks(HOW_TO / name) if not block.left_out]
+def blocks(page: Path | str) -> list[Block]:
+    """The blocks of a page that are to be run, in order; a how-to page by its name alone."""
+    return [block for block in all_blocks(HOW_TO / page) if not block.left_out]

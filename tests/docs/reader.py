@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.docs.pages import Block, all_blocks
+from tests.docs.pages import Block, blocks
 from tests.docs.shell import Shell
 
 FILE = " file="
@@ -34,13 +34,19 @@ class Reader:
         self._folder, self._shell = folder, shell
         self._places = dict(places)
         self._given: dict[str, str] = {}
+        self._done: list[Block] = []
+
+    def give(self, said: str, here: str) -> None:
+        """What the page calls so is this here."""
+        self._given[said] = here
 
     def follow(self, page: Path, *headings: str) -> str:
         """Does what a page says, or some sections of it, block by block; returns all that was printed."""
         printed = [""]
-        for block in all_blocks(page):
-            if block.left_out or (headings and block.heading not in headings):
+        for block in blocks(page):
+            if headings and block.heading not in headings:
                 continue
+            self._done.append(block)
             if block.kind == "sh":
                 printed.append(self.type(block.text))
             elif FILE in block.kind:
@@ -49,6 +55,10 @@ class Reader:
                 assert block.kind in OUTPUTS, f"{page.name}: a reader types no {block.kind}"
                 self.compare(block, printed[-1])
         return "".join(printed)
+
+    def left(self, page: Path) -> list[Block]:
+        """What there is to be done on the page, and was not yet."""
+        return [block for block in blocks(page) if block not in self._done]
 
     def type(self, text: str) -> str:
         """What some commands of the page print."""

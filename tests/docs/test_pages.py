@@ -13,7 +13,7 @@ from hydrobit.demo.company import ranch_file
 from hydrobit.storage.queries import SQLITE
 from tests import engines
 from tests.callers import PROJECTS, Caller
-from tests.docs.pages import DOCS, HOW_TO, ROOT, Block, all_blocks
+from tests.docs.pages import DOCS, HOW_TO, ROOT, blocks
 from tests.docs.reader import Reader
 from tests.docs.shell import Shell, command
 from tests.servers import RunningServer, running, start
@@ -81,12 +81,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             place.end()
 
 
-def run_by(page: Path) -> list[Block]:
-    return [block for block in all_blocks(page) if not block.left_out]
-
-
 def test_the_readme_counts_a_first_record(place: Place) -> None:
-    reader, (opening, count) = place.reader(), run_by(ROOT / "README.md")
+    reader, (opening, count) = place.reader(), blocks(ROOT / "README.md")
     opened = reader.type(opening.text)
     assert opened.startswith("HTTP/1.1 201 ")
     session_id = json.loads(opened.splitlines()[-1])["data"]["sessionId"]
@@ -104,6 +100,7 @@ def test_the_tutorial_goes_through_a_day(place: Place) -> None:
     reader.follow(page, "Lose the signal")
     place.have_it_again()
     reader.follow(page, "Find it again", "Put a mistake right", "Close the day", "Read the sums, and prove them")
+    assert reader.left(page) == []
 
 
 def test_a_client_by_the_rules_delivers_and_hands_in_a_day(place: Place) -> None:
@@ -121,6 +118,7 @@ def test_a_server_of_your_own_counts(place: Place) -> None:
         counted = me.opened(projectId="my_ranch", sectorId="lot_1", sector_name="Lot 1")
         assert me.counted(counted, "my-first-event")
         reader.follow(page, "Keep it")
+    assert reader.left(page) == []
     with running(place.folder / "own-monday") as restored, Caller(restored, "my_user") as me:
         assert me.session(counted)["totalUnits"] == 1
 
@@ -148,7 +146,7 @@ def test_a_machine_has_its_key_as_long_as_it_is_not_revoked(place: Place) -> Non
     page, reader = HOW_TO / "keys.md", place.reader()
     key, by_admin = reader.follow(page, "Add it").splitlines()[-2:]
     assert json.loads(by_admin)["data"]["key"].startswith("key_")
-    (headers,) = (block.text for block in run_by(page) if block.kind == "text")
+    headers = next(block.text for block in reader.left(page))
     assert headers.count(f"{KEY}.<token>") == 2
 
     def answers() -> set[int]:
@@ -157,7 +155,9 @@ def test_a_machine_has_its_key_as_long_as_it_is_not_revoked(place: Place) -> Non
         return {httpx.get(place.server.address + PROJECTS, headers=[header], params=ask).status_code for header in said}
 
     assert answers() == {200}
-    place.reader(**{KEY: key.partition(".")[0]}).follow(page, "Replace it")
+    reader.give(KEY, key.partition(".")[0])
+    reader.follow(page, "Replace it")
+    assert [block.text for block in reader.left(page)] == [headers]
     until(lambda: answers() == {401}, "the end of the key")
 
 

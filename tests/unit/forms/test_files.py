@@ -1,7 +1,6 @@
 """Definitions from files: JSON and YAML by their content, none of YAML's traps, every refusal a sentence."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -9,6 +8,7 @@ from hydrobit.errors import Refused
 from hydrobit.forms import definition, files
 from hydrobit.forms.definition import TYPES
 from hydrobit.forms.files import FILE_BYTES_MAX
+from tests.docs.pages import blocks
 
 YAML = b"""
 # the scouting form
@@ -83,6 +83,6 @@ def test_yaml_that_reads_words_as_other_types_is_told_to_quote_them() -> None:
 
 
 def test_the_form_in_the_how_to_has_a_field_of_every_type() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "how-to" / "forms.md").read_text("utf-8")
-    found, _ = files.read("form.yaml", text.partition("```yaml file=scouting.yaml\n")[2].partition("```")[0].encode())
+    (form,) = (block.text for block in blocks("forms.md") if block.kind == "yaml file=scouting.yaml")
+    found, _ = files.read("form.yaml", form.encode())
     assert {field.type for field in definition.read(found).fields} == set(TYPES)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hydrobit.kit import canonical
 from hydrobit.ledger.entry import FORMAT, Kind, Source
+from tests.docs.pages import blocks
 from tests.unit.ledger import independent
 from tests.unit.ledger.books import write_a_day
 
@@ -47,14 +48,12 @@ def test_the_page_names_every_kind_and_source() -> None:
 
 
 def test_the_page_s_example_is_right() -> None:
+    entry, result = (block.text for block in blocks(independent.PAGE))
     row = [
         bytes.fromhex(value[4:]) if isinstance(value, str) and value.startswith("hex:") else value
-        for value in json.loads(_between("```json\n", "```"))
+        for value in json.loads(entry)
     ]
-    assert independent.pack(row).hex() == re.sub(r"\s", "", _between("canonical bytes  ", "link "))
-    assert independent.link(independent.GENESIS, row).hex() == _between("\nlink  ", "\n```").strip()
+    packed, link = result.removeprefix("canonical bytes").split("link")
+    assert independent.pack(row).hex() == re.sub(r"\s", "", packed)
+    assert independent.link(independent.GENESIS, row).hex() == link.strip()
     assert canonical.salted_digest(bytes(range(16)), "John Smith") == row[14]
-
-
-def _between(begin: str, end: str) -> str:
-    return TEXT.partition(begin)[2].partition(end)[0]
