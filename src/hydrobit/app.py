@@ -28,6 +28,7 @@ from hydrobit.operation import Context, Letter, Reply
 from hydrobit.publish import asyncapi, openapi
 from hydrobit.publish.site import site
 from hydrobit.publish.site.addresses import CARRIED, DOCS
+from hydrobit.publish.site.trying import MOCK
 from hydrobit.settings import Settings
 from hydrobit.storage import agreement, directory, stores
 from hydrobit.storage.engine import Transaction
@@ -195,7 +196,7 @@ def _mock(
     from hydrobit.mock import endpoints as mock
     from hydrobit.mock.spaces import Spaces
 
-    spaces = Spaces(settings, clock, random, prefix=mock.PREFIX, rests=True)
+    spaces = Spaces(settings, clock, random, prefix=MOCK, rests=True)
     stack.push_async_callback(spaces.stop)
     return mock.endpoints(spaces, settings, mock.refusing(settings))
 
@@ -310,7 +311,7 @@ def _http_server(
         websocket.protocol(
             Door(
                 clients,
-                lambda path: routes.find(path) is not None,
+                lambda path: routes.find(path) is not None and not path.startswith(MOCK),  # which speaks no MQTT
                 lambda refused, path: refuse(refused, path).body,
                 settings.cors_origins,
                 settings.keep_alive_s,

@@ -13,11 +13,11 @@ from PIL import Image
 from hydrobit.catalog import OPERATIONS
 from hydrobit.ledger import store as ledger
 from hydrobit.mock import faults
-from hydrobit.mock.endpoints import PREFIX
 from hydrobit.mock.faults import Fault, FaultKind, Heard
 from hydrobit.mock.seeds import RECORD_SEQ, SESSION_SEQ
 from hydrobit.mock.spaces import by_header, by_token
 from hydrobit.operation import Operation
+from hydrobit.publish.site.trying import MOCK
 from tests.mocks import ROWS, RunningMock, event, example, running
 
 
@@ -38,7 +38,7 @@ async def test_every_row_succeeds_with_its_examples_in_a_fresh_space(mock: Runni
 
 async def test_the_published_path_leads_to_the_same_spaces(mock: RunningMock) -> None:
     assert (await mock.call("createProductionRecord", "paths")).status_code == 201
-    assert (await mock.call("createProductionRecord", "paths", prefix=PREFIX)).status_code == 200
+    assert (await mock.call("createProductionRecord", "paths", prefix=MOCK)).status_code == 200
 
 
 async def test_a_space_stays_and_the_placeholder_has_a_fresh_one_for_each_call(mock: RunningMock) -> None:

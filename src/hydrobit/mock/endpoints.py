@@ -19,6 +19,7 @@ from hydrobit.mock.faults import Fault, FaultKind, Heard
 from hydrobit.mock.space import Space
 from hydrobit.mock.spaces import SPACES, Spaces, by_header, by_token
 from hydrobit.operation import Operation, Reply
+from hydrobit.publish.site.trying import MOCK
 from hydrobit.settings import Settings
 from hydrobit.storage.objects import PATH as OBJECTS_PATH
 from hydrobit.transport.http.endpoints import called_with, to_answer
@@ -29,8 +30,6 @@ from hydrobit.wire.fields import USER_ID_LENGTH_MAX
 
 T = TypeVar("T")
 
-PREFIX = "/_mock/spec/openapi"
-"""Where the published documentation has its mock."""
 PLACEHOLDER = b"<YOUR_JWT_HERE>"
 """What stands in published samples in the place of a token."""
 SPACE, FAULT, PREFER = b"x-mock-space", b"x-mock-fault", b"prefer"
@@ -138,7 +137,7 @@ class SpaceObjectPage(Endpoint):
 
 
 def endpoints(
-    spaces: Spaces, settings: Settings, refuse: Refuse, prefixes: Sequence[str] = (PREFIX,)
+    spaces: Spaces, settings: Settings, refuse: Refuse, prefixes: Sequence[str] = (MOCK,)
 ) -> dict[tuple[str, str], Endpoint]:
     """All endpoints of the mock, below each of the prefixes."""
     found: dict[tuple[str, str], Endpoint] = {}

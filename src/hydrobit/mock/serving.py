@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from hydrobit.errors import SettingError
 from hydrobit.kit.clock import SystemClock
-from hydrobit.mock.endpoints import PREFIX, endpoints, refusing
+from hydrobit.mock.endpoints import endpoints, refusing
 from hydrobit.mock.faults import Plan, no_faults
 from hydrobit.mock.space import LOG_BODY_BYTES_MAX, LOG_LENGTH_MAX
 from hydrobit.mock.spaces import Spaces
+from hydrobit.publish.site.trying import MOCK
 from hydrobit.settings import Settings
 from hydrobit.transport.http.pages import Page
 from hydrobit.transport.http.server import Server, build
@@ -74,6 +75,6 @@ def _server(settings: Settings, spaces: Spaces, started: Callable[[int], None]) 
     alive: dict[tuple[str, str], Endpoint] = {
         ("GET", "/healthz"): Page(encode({"status": "success", "data": {"alive": True}}))
     }
-    routes = Routes(alive | endpoints(spaces, settings, refuse, ("", PREFIX)))
+    routes = Routes(alive | endpoints(spaces, settings, refuse, ("", MOCK)))
     shell = Shell(routes, refuse, cors_origins=settings.cors_origins, bodies_bytes_max=settings.bodies_bytes_max)
     return build(shell, settings, refuse, started)

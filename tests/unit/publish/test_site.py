@@ -11,14 +11,13 @@ import pytest
 
 from hydrobit.catalog import OPERATIONS
 from hydrobit.errors import CATALOGUE
-from hydrobit.mock.endpoints import PREFIX
 from hydrobit.mock.faults import FaultKind
 from hydrobit.operation import Operation, Parameter
 from hydrobit.publish.refusals import codes
 from hydrobit.publish.samples import LANGUAGES, payload
 from hydrobit.publish.site.addresses import CARRIED, DOCS, PAGES, address, files
 from hydrobit.publish.site.site import HTML, made
-from hydrobit.publish.site.trying import FAULTS, MOCK
+from hydrobit.publish.site.trying import FAULTS
 
 SITE_BYTES_MAX = 5_000_000
 DERIVED = ("/openapi.json", "/openapi.yaml", "/asyncapi.json")
@@ -124,7 +123,6 @@ def test_every_operation_has_a_page_with_all_its_facts(
 
 def test_the_dial_has_every_fault_of_the_mock() -> None:
     assert {kind for kind in FAULTS if kind} == set(FaultKind)
-    assert MOCK == PREFIX
 
 
 def test_without_a_mock_nothing_is_sent_there() -> None:
