@@ -10,6 +10,7 @@ import cyclopts
 from hydrobit.errors import HydrobitError
 
 COMMANDS = {
+    "certify": ("certify",),
     "copy": ("copy",),
     "devices": ("device",),
     "explain": ("explain",),
