@@ -5,12 +5,14 @@ ARGS ?=
 RUNS ?= 10
 RUN := .venv/bin/hydrobit demo --data ./data
 TEST_TOOLS := strace mosquitto mosquitto-clients:mosquitto_rr chromium-headless-shell
+SAMPLES_TOOLS := curl nodejs:node python3 openjdk-17-jdk-headless:javac mono-mcs:mcs mono-runtime:mono libmono-system-net-http4.0-cil: \
+	php-cli:php php-curl: golang-go:go ruby r-base-core:Rscript r-cran-httr: r-cran-jsonlite:
 BENCH_TOOLS := wrk mosquitto
 
 # Python keeps what it compiled, whatever the machine says: with it a start takes a third of the time, and tests start hundreds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test test-ha check bench clean
+.PHONY: help setup run test test-ha samples check bench clean
 
 help: ## say what there is (what `make` alone does)
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
@@ -26,6 +28,10 @@ test: .venv/ready ## run every test, in one process more than there are cores
 
 test-ha: .venv/ready-ha ## kill the leader of three Patroni nodes under load, RUNS times, and take the database away for 20 s
 	RUNS=$(RUNS) .venv/bin/python -m pytest tests/ha -v -s $(ARGS)
+
+samples: .venv/ready ## run each operation's sample in ten languages with the real tools, and keep what ran
+	@scripts/install_tool.sh $(SAMPLES_TOOLS)
+	.venv/bin/python -m tests.samples $(ARGS)
 
 check: .venv/ready ## look at format, lint, types and import rules
 	.venv/bin/ruff format --check .

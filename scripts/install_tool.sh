@@ -3,7 +3,8 @@
 #
 #     scripts/install_tool.sh strace wrk mosquitto-clients:mosquitto_rr
 #
-# A word names a package, and after a colon a program of it where no program is called as the package is.
+# A word names a package, and after a colon a program of it where no program is called as the package is; nothing after
+# the colon means a library, which has no program.
 # Never fails: what cannot be installed here (no root, no apt, no network) is said in a line, and whoever needs it says so
 # again. May be run twice; a program that is there costs nothing.
 
@@ -12,7 +13,10 @@ PATH=$PATH:/usr/sbin # where Debian keeps servers, and where only root looks
 missing=
 for tool in "$@"; do
     package=${tool%%:*} program=${tool##*:}
-    if command -v "$program" >/dev/null 2>&1; then
+    if [ -n "$program" ] && command -v "$program" >/dev/null 2>&1; then
+        continue
+    fi
+    if [ -z "$program" ] && dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed; then
         continue
     fi
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then

@@ -205,6 +205,8 @@ class Parameter:
     schema: Mapping[str, object] = field(default_factory=lambda: {"type": "string"})
     component: str = ""
     """The published name of a query parameter that several rows share."""
+    is_in_samples: bool = False
+    """Whether a sample says it although it may be left out: of several, one has to be there."""
 
 
 AUTH0_ID_QUERY = Parameter(

@@ -19,6 +19,7 @@ COMMANDS = {
     "people": ("audit", "company", "key", "user"),
     "projects": ("project", "sector"),
     "run": ("demo", "mock", "serve", "serve-process"),
+    "samples": ("samples",),
     "sessions": ("session",),
     "store": ("asyncapi", "backup", "held", "migrate", "openapi", "operations", "verify"),
     "tokens": ("signing-key", "token"),

@@ -210,7 +210,7 @@ OPERATIONS = (
         errors=(Code.missing_field, Code.project_not_found, Code.sector_not_found),
         parameters=(
             COMPANY_ID_QUERY,
-            Parameter("projectId", "query", False, "proj_123", "Has to be one of the company's."),
+            Parameter("projectId", "query", False, "proj_123", "Has to be one of the company's.", is_in_samples=True),
             Parameter("sectorId", "query", False, "sector_001", "Has to be one of the company's."),
             START_DAY_QUERY,
             END_DAY_QUERY,

@@ -62,11 +62,13 @@ def example(row: Operation) -> Mapping[str, Any] | None:
 
 
 def url_of(row: Operation, base: str = BASE) -> str:
-    """Where the sample calls: the path with its examples, and the parameters of the query that have to be there."""
+    """Where the sample calls: the path with its examples, and what the query has to say; filters are left out."""
     path = row.http.path
     for parameter in row.parameters:
         path = path.replace(f"{{{parameter.name}}}", quote(str(parameter.example), safe=""))
-    query = {one.name: one.example for one in row.parameters if one.place == "query" and one.required}
+    query = {
+        one.name: one.example for one in row.parameters if one.place == "query" and (one.required or one.is_in_samples)
+    }
     return base + path + (f"?{urlencode(query, quote_via=quote)}" if query else "")
 
 

@@ -15,6 +15,7 @@ LANGUAGE = Language(
     key="csharp",
     title="C#",
     file_name="Sample.cs",
+    run="mcs -r:System.Net.Http Sample.cs && mono Sample.exe",
     program="""\
 using System;
 using System.Net.Http;

@@ -19,6 +19,7 @@ LANGUAGE = Language(
     key="curl",
     title="curl",
     file_name="sample.sh",
+    run="sh sample.sh",
     program="""\
 {{no 404?}}curl --include --fail-with-body --request {{verb}} {{url}} \\
 {{404?}}curl --silent --head {{url}} \\

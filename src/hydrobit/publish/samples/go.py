@@ -15,6 +15,7 @@ LANGUAGE = Language(
     key="go",
     title="Go",
     file_name="sample.go",
+    run="go run sample.go",
     program="""\
 package main
 

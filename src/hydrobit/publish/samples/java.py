@@ -18,6 +18,7 @@ LANGUAGE = Language(
     key="java",
     title="Java",
     file_name="Sample.java",
+    run="java Sample.java",
     program="""\
 import java.net.URI;
 import java.net.http.HttpClient;

@@ -15,6 +15,7 @@ LANGUAGE = Language(
     key="javascript",
     title="JavaScript",
     file_name="sample.mjs",
+    run="node sample.mjs",
     program="""\
 {{body?}}const body = {{body}};
 {{body?}}

@@ -24,6 +24,8 @@ class Language:
     key: str
     title: str
     file_name: str
+    run: str
+    """The command of a shell that runs the file."""
     program: str
     handshake: str
     """The program that asks for a WebSocket."""
@@ -37,7 +39,7 @@ def fill(template: str, values: Mapping[str, str], facts: Collection[str]) -> st
     for written in template.splitlines():
         line = written
         while (only := _ONLY.fullmatch(line)) is not None and only["fact"] in facts:
-            line = only["indent"] + only["line"]
+            line = only["indent"] + only["line"] if only["line"] else ""
         if only is None:
             lines.append(_VALUE.sub(lambda mark: values[mark[1]], line))
     return "\n".join(lines) + "\n"

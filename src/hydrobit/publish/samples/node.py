@@ -8,6 +8,7 @@ LANGUAGE = Language(
     key="node",
     title="Node.js",
     file_name="sample.mjs",
+    run="node sample.mjs",
     program="""\
 import http from "node:http";
 import https from "node:https";

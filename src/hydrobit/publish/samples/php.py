@@ -20,6 +20,7 @@ LANGUAGE = Language(
     key="php",
     title="PHP",
     file_name="sample.php",
+    run="php sample.php",
     program="""\
 <?php
 

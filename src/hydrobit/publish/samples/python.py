@@ -22,6 +22,7 @@ LANGUAGE = Language(
     key="python",
     title="Python",
     file_name="sample.py",
+    run="python3 sample.py",
     program="""\
 {{body?}}import json
 import sys

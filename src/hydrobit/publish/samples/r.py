@@ -18,6 +18,7 @@ LANGUAGE = Language(
     key="r",
     title="R",
     file_name="sample.R",
+    run="Rscript sample.R",
     program="""\
 library(httr)
 

@@ -32,6 +32,7 @@ LANGUAGE = Language(
     key="ruby",
     title="Ruby",
     file_name="sample.rb",
+    run="ruby sample.rb",
     program="""\
 {{body?}}require "json"
 require "net/http"

@@ -1,0 +1,92 @@
+"""Samples run as they are printed, and the judge of `make samples` finds those that are wrong."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hydrobit.catalog import OPERATIONS
+from hydrobit.publish.samples import LANGUAGES, sample
+from tests.samples import hard, running
+from tests.tools import needs
+
+ROWS = {row.name: row for row in OPERATIONS}
+LANGUAGE = {language.key: language for language in LANGUAGES}
+COUNT = ROWS["createProductionRecord"]
+CURL, PYTHON = LANGUAGE["curl"], LANGUAGE["python"]
+PROGRAMS = {"curl": "curl", "javascript": "node", "node": "node", "python": "python3", "php": "php", "ruby": "ruby"}
+"""Languages whose programs start at once."""
+
+
+def _runs(process: int) -> bool:
+    """Whether it is there, and not only as one that nobody has waited for yet."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes() != b""
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.fixture(scope="module")
+async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[running.Bench]:
+    home = tmp_path_factory.mktemp("samples")
+    async with running.bench(home, "", "") as found:
+        found.live, found.live_token = found.mock.address, "token"  # it speaks no MQTT, and no sample of it is right
+        yield found
+
+
+@pytest.mark.parametrize("name", ["createProductionRecord", "getProductionSession", "checkIdempotencyKey"])
+@pytest.mark.parametrize("key", [pytest.param(key, marks=needs(PROGRAMS[key])) for key in ("curl", "node", "python")])
+async def test_a_sample_does_what_any_other_client_does(bench: running.Bench, key: str, name: str) -> None:
+    assert await bench.fault(ROWS[name], LANGUAGE[key]) == ""
+
+
+@pytest.mark.parametrize("key", [pytest.param(key, marks=needs(program)) for key, program in PROGRAMS.items()])
+async def test_texts_full_of_signs_arrive_as_they_are(tmp_path: Path, key: str) -> None:
+    assert await running.hard_fault(LANGUAGE[key], tmp_path) == ""
+
+
+@needs("curl")
+@pytest.mark.parametrize(
+    ("changed", "to", "told"),
+    [
+        ("curl", "echo 'HTTP/1.1 201 Created' #", "the server heard 0 calls"),
+        ("JS0315", "JS0316", "the server was told"),
+        ("/records", "/records/bulk", "the server was told"),
+        (" --include", "", "were to be printed"),
+        ("--include", "--include --output /dev/null", "were to be printed"),
+        ("}'\n", "}'\nexit 3\n", "it ended with 3"),
+    ],
+)
+async def test_a_broken_sample_fails(bench: running.Bench, changed: str, to: str, told: str) -> None:
+    text = sample(COUNT, CURL)
+    assert changed in text
+    fault = await bench.fault(COUNT, CURL, text.replace(changed, to, 1))
+    assert told in fault
+
+
+@needs("curl")
+async def test_a_sample_that_does_more_than_its_row_fails(bench: running.Bench) -> None:
+    text = sample(COUNT, CURL)
+    assert "the server heard 2 calls" in await bench.fault(COUNT, CURL, f"{text}\n{text}")
+
+
+@needs("python3")
+async def test_a_websocket_that_was_not_opened_fails(bench: running.Bench) -> None:
+    row = ROWS["mqttOverWebSocket"]
+    assert "the server was not asked" in await bench.fault(row, PYTHON, "print(101)\nprint('mqtt')\n")
+    assert "101 and mqtt were to be printed" in await bench.fault(row, PYTHON)
+
+
+async def test_what_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    command = "sleep 60 & echo $! > started; wait"
+    printed = await running.run(command, tmp_path, {"PATH": "/usr/bin:/bin"}, seconds_max=0.5)
+    assert printed.exit_status is None
+    assert not _runs(int((tmp_path / "started").read_text()))
+
+
+async def test_quotes_that_are_wrong_are_found() -> None:
+    wanted = hard.wanted(hard.row())
+    texts = [text.replace("$HOME", "/root") for text in wanted.body["texts"]]
+    came = hard.Heard(wanted.method, wanted.path, wanted.query, wanted.body | {"texts": texts})
+    assert hard.difference(came, wanted) == "'/root' came for '$HOME'"
+    assert hard.difference(wanted, wanted) == ""
