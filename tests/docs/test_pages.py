@@ -161,6 +161,12 @@ def test_a_machine_has_its_key_as_long_as_it_is_not_revoked(place: Place) -> Non
     until(lambda: answers() == {401}, "the end of the key")
 
 
+def test_a_sample_runs_at_the_mock_and_at_a_server(place: Place) -> None:
+    printed = place.reader().follow(HOW_TO / "samples.md")
+    assert printed.startswith("HTTP/1.1 201 ")
+    assert json.loads(printed.rpartition("200\n")[2])["data"][0]["projectId"] == "proj_123"
+
+
 def test_boundaries_come_from_the_file_of_the_page(place: Place) -> None:
     place.file("ranch.geojson", ranch_file("ranch.geojson").decode())
     place.file("lot9.geojson", ranch_file("ranch.geojson").decode())

@@ -34,6 +34,7 @@ RUN = {
     "docs/how-to/move-to-postgresql.md": {"sh": "tests/docs/test_moving.py"},
     "docs/how-to/own-server.md": {"sh": DAY},
     "docs/how-to/python-client.md": dict.fromkeys(("python", "sh"), "tests/docs/test_python_client.py"),
+    "docs/how-to/samples.md": {"sh": DAY},
     "docs/how-to/write-a-client.md": dict.fromkeys(
         ("sh", "json", "text", "python file=deliver.py", "json file=bulk.json"), DAY
     ),

@@ -13,7 +13,7 @@ Store = dict[str, list[str]]
 """The rows of each table as texts, masked and sorted."""
 
 _TABLES = Query("tables", "select name from sqlite_master where type = 'table' order by name limit 1000", ())
-_SECRET = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+|\b[\w-]{43}\b")
+_SECRET = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<![\w-])[\w-]{43}(?![\w-])")
 """Tokens, keys and signatures."""
 _ID = re.compile(r"(?<![0-9A-Za-z])((?:[a-z]+_)*)(?:[0-9a-f]{24}|[0-9a-f]{16})(?![0-9A-Za-z])")
 _REQUEST = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]+\b")

@@ -31,7 +31,7 @@ TOOLS: Mapping[str, Tool] = {
     "php": Tool("php-cli php-curl", "php --version && php -r 'exit(extension_loaded(\"curl\") ? 0 : 1);'"),
     "go": Tool("golang-go", "go version"),
     "ruby": Tool("ruby", "ruby --version"),
-    "r": Tool("r-base-core r-cran-httr", "Rscript --version && Rscript -e 'library(httr); library(jsonlite)'"),
+    "r": Tool("r-base-core r-cran-httr", "Rscript -e 'writeLines(R.version.string); library(httr); library(jsonlite)'"),
 }
 
 
@@ -59,4 +59,4 @@ def version(key: str, home: Path) -> str | None:
     except subprocess.TimeoutExpired:
         return None
     lines = os.fsdecode(told.stdout).strip().splitlines()
-    return lines[0] if told.returncode == 0 and lines else None
+    return lines[0].partition(" (")[0] if told.returncode == 0 and lines else None
