@@ -65,15 +65,15 @@ class Bench:
         token = f"{row.name}-{language.key}-{os.urandom(4).hex()}"
         printed = await self._run(row, language, program, self.mock.address, token)
         space = await self.mock.spaces.space(space_of(token))
-        store = await space.read(stored.store)
+        twin = await self.twin(row)
         return (
             _said_otherwise(row, list(space.log))
-            or _printed_otherwise(language, printed, twin := await self._twin(row))
-            or stored.difference(store, twin.store)
+            or _printed_otherwise(language, printed, twin)
+            or stored.difference(await space.read(stored.store), twin.store)
         )
 
-    async def _twin(self, row: Operation) -> Twin:
-        """Made once for all languages."""
+    async def twin(self, row: Operation) -> Twin:
+        """What any other client is answered and makes the server store; found once for all languages."""
         async with self._turn:
             if row.name not in self._twins:
                 token = f"twin-of-{row.name}"

@@ -7,13 +7,15 @@ import pytest
 
 from hydrobit.catalog import OPERATIONS
 from hydrobit.publish.samples import LANGUAGES, sample
-from tests.samples import hard, running
+from tests.samples import hard, running, stored, table
 from tests.tools import needs
+from tests.watching import until
 
 ROWS = {row.name: row for row in OPERATIONS}
 LANGUAGE = {language.key: language for language in LANGUAGES}
 COUNT = ROWS["createProductionRecord"]
 CURL, PYTHON = LANGUAGE["curl"], LANGUAGE["python"]
+KEPT = Path(__file__).resolve().parents[2] / "docs" / "reference" / "samples-run.md"
 PROGRAMS = {"curl": "curl", "javascript": "node", "node": "node", "python": "python3", "php": "php", "ruby": "ruby"}
 """Languages whose programs start at once."""
 
@@ -70,6 +72,13 @@ async def test_a_sample_that_does_more_than_its_row_fails(bench: running.Bench) 
     assert "the server heard 2 calls" in await bench.fault(COUNT, CURL, f"{text}\n{text}")
 
 
+@pytest.mark.parametrize("name", ["createProductionRecord", "submitRecord", "addSector"])
+async def test_who_stores_nothing_is_unlike_who_does(bench: running.Bench, name: str) -> None:
+    nothing, something = await bench.twin(ROWS["getProductionSession"]), await bench.twin(ROWS[name])
+    assert stored.difference(nothing.store, something.store) != ""
+    assert stored.difference(something.store, something.store) == ""
+
+
 @needs("python3")
 async def test_a_websocket_that_was_not_opened_fails(bench: running.Bench) -> None:
     row = ROWS["mqttOverWebSocket"]
@@ -81,7 +90,15 @@ async def test_what_takes_too_long_is_ended_with_all_that_it_started(tmp_path: P
     command = "sleep 60 & echo $! > started; wait"
     printed = await running.run(command, tmp_path, {"PATH": "/usr/bin:/bin"}, seconds_max=0.5)
     assert printed.exit_status is None
-    assert not _runs(int((tmp_path / "started").read_text()))
+    started = int((tmp_path / "started").read_text())
+    until(lambda: not _runs(started), "the end of what it started")
+
+
+def test_the_kept_page_has_run_every_operation_and_none_failed() -> None:
+    lines = KEPT.read_text(encoding="utf-8").splitlines()
+    told = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    ran = {name for name, *outcomes in told if set(outcomes) == {table.RAN}}
+    assert {*ROWS, hard.NAME} <= ran, "run `make samples` where all tools are"
 
 
 async def test_quotes_that_are_wrong_are_found() -> None:
