@@ -44,7 +44,7 @@ bench: .venv/ready-bench ## measure, and write bench/results/latest.json
 	.venv/bin/python -m bench $(ARGS)
 
 clean: ## remove what was built; never ./data, which holds records
-	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pictures dist
 	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp names the folder .venv was built in. Where that is not here (the folder was moved), or its Python is gone, build again.

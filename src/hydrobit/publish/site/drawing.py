@@ -20,13 +20,24 @@ _ROW_Y, _LEDGER_Y = 128, 300
 
 
 def lifecycle() -> Html:
-    """The drawing, in a box that a narrow screen moves it in."""
-    drawn = "".join([_session(), _counts(), _again(), _void(), _late(), _ledger()])
-    svg = (
-        f'<svg viewBox="44 14 796 352" role="img" aria-labelledby="life-title life-about" class="life">'
-        f"{element('title', TITLE, id='life-title')}{element('desc', ABOUT, id='life-about')}{drawn}</svg>"
+    """The drawing: a long one, and a tall one for narrow screens, of which the stylesheet shows one."""
+    long = joined([_session(), _counts(), _again(), _void(), _late(), _ledger()])
+    tall = joined([_tall_session(), _tall_notes(), _tall_ledger()])
+    return element(
+        "div",
+        _svg(long, "long", "44 14 796 352"),
+        _svg(tall, "tall", "0 0 340 520"),
+        class_="drawing",
     )
-    return element("div", Html(svg), class_="drawing", tabindex="0", role="region", aria_label=TITLE)
+
+
+def _svg(drawn: Html, kind: str, box: str) -> Html:
+    title, about = f"life-{kind}-title", f"life-{kind}-about"
+    inside = joined([element("title", TITLE, id=title), element("desc", ABOUT, id=about), drawn])
+    return Html(
+        f'<svg viewBox="{box}" role="img" aria-labelledby="{title}" aria-describedby="{about}" class="life {kind}">'
+        f"{inside}</svg>"
+    )
 
 
 def _session() -> Html:
@@ -112,6 +123,76 @@ def _ledger() -> Html:
             _text(722, _LEDGER_Y + 19, "= 9 to be paid", "total", anchor="start"),
         ]
     )
+
+
+_TALL_X, _TALL_LEDGER_X, _TALL_STEP, _TALL_TOP = 54, 288, 62, 72
+
+
+def _tall_y(at: int) -> int:
+    return _TALL_TOP + at * _TALL_STEP
+
+
+def _tall_session() -> Html:
+    height = _tall_y(5) - _tall_y(0) + 60
+    box = {"x": 20, "y": _TALL_TOP - 30, "width": 68, "height": height, "rx": 34}
+    falls = joined(
+        element("line", x1=92, x2=_TALL_LEDGER_X - 42, y1=_tall_y(at), y2=_tall_y(at), class_="fall")
+        for at in range(len(_STEPS))
+    )
+    counts = joined(_movement(_TALL_X, word, y=_tall_y(at)) for at, (_, word) in enumerate(_STEPS[:4]) if at > 0)
+    return joined(
+        [
+            falls,
+            element("rect", **box, class_="session"),
+            element("rect", **box, class_="session-edge"),
+            _text(_TALL_X, _tall_y(0) + 5, "open", "end-word"),
+            _text(_TALL_X, _tall_y(5) + 5, "close", "end-word"),
+            _text(20, 26, "Session", "label", anchor="start"),
+            _text(_TALL_LEDGER_X, 26, "Ledger", "label"),
+            counts,
+            _movement(_TALL_X, _STEPS[4][1], "void", _tall_y(4)),
+        ]
+    )
+
+
+def _tall_notes() -> Html:
+    first, undone, void = _tall_y(1), _tall_y(2), _tall_y(4)
+    late = _tall_y(5) + 84
+    return joined(
+        [
+            _text(98, first - 12, "sent again: 200,", "note", anchor="start"),
+            _text(98, first + 19, "first id, nothing added", "quiet", anchor="start"),
+            element("path", d=f"M76 {void} C 128 {void - 14}, 128 {undone + 14}, 79 {undone + 2}", class_="void-way"),
+            element("path", d=f"M88 {undone - 2} L78 {undone + 1.5} L85 {undone + 10}", class_="void-way"),
+            _text(122, void - 54, "a void: the", "note", anchor="start"),
+            _text(122, void - 38, "opposite movement", "note", anchor="start"),
+            element("line", x1=_TALL_X, x2=_TALL_X, y1=_tall_y(5) + 32, y2=late - 24, class_="late-way"),
+            _movement(_TALL_X, "+2", "late", late),
+            _text(88, late - 12, "made before the close,", "note", anchor="start"),
+            _text(88, late + 5, "arrived after it:", "note", anchor="start"),
+            _text(88, late + 22, "409, held for review", "quiet", anchor="start"),
+        ]
+    )
+
+
+def _tall_ledger() -> Html:
+    last = len(_STEPS) - 1
+    links = joined(
+        element(
+            "line", x1=_TALL_LEDGER_X, x2=_TALL_LEDGER_X, y1=_tall_y(at) + 20, y2=_tall_y(at + 1) - 20, class_="chain"
+        )
+        for at in range(last)
+    )
+    boxes = joined(
+        joined(
+            [
+                element("rect", x=_TALL_LEDGER_X - 40, y=_tall_y(at) - 19, width=80, height=38, rx=9, class_="entry"),
+                _text(_TALL_LEDGER_X, _tall_y(at) + 5, word, "entry-word"),
+            ]
+        )
+        for at, (_, word) in enumerate(_STEPS)
+    )
+    return joined([links, boxes, _text(334, _tall_y(last) + 46, "= 9 to be paid", "total", anchor="end")])
 
 
 def _text(x: int, y: int, text: str, kind: str, *, anchor: str = "middle") -> Html:

@@ -21,17 +21,26 @@ def main(book: Book, row: Operation, *, has_mock: bool) -> Html:
     told = joined([*_head(row), *_parts(book, row)])
     return element(
         "article",
-        element("div", told, class_="told"),
-        element("div", _samples(row), *_examples(book, row), class_="shown"),
+        element(
+            "div",
+            element("div", told, class_="told"),
+            element("div", _samples(row), *_examples(book, row), class_="shown"),
+            class_="columns",
+        ),
         form(row, has_mock=has_mock),
         class_="operation",
     )
 
 
+_TO_TRY = element("a", "Try it", class_="to-try", href="#try")
+
+
 def _head(row: Operation) -> Iterator[Html]:
     yield element("p", element("a", row.tag, href=f"{DOCS}#{_anchor(row.tag)}"), class_="eyebrow")
     yield element("h1", row.summary)
-    yield element("p", method_mark(row.http.method), " ", element("code", _path(row.http.path)), class_="address")
+    yield element(
+        "p", method_mark(row.http.method), " ", element("code", _path(row.http.path)), _TO_TRY, class_="address"
+    )
     yield element("p", said(row.description), class_="lead")
     facts = [
         ("Name", element("code", row.name)),
@@ -163,12 +172,12 @@ def _samples(row: Operation) -> Html:
 def _examples(book: Book, row: Operation) -> Iterator[Html]:
     for name, value in row.request_examples.items():
         title = "Payload" if len(row.request_examples) == 1 else f"Payload: {name}"
-        yield _example(title, pretty(value))
+        yield _example(title, title, pretty(value))
     for answer in book.answers(row):
         if answer.example is not None:
-            yield _example(joined(["Answer ", _status(answer.status)]), pretty(answer.example))
+            title = joined(["Answer ", _status(answer.status)])
+            yield _example(title, f"Answer {answer.status}", pretty(answer.example))
 
 
-def _example(title: str, text: str) -> Html:
-    label = title if not isinstance(title, Html) else "Answer"
+def _example(title: str, label: str, text: str) -> Html:
     return element("section", element("h3", title), programs.shown(text, "json", label=label), class_="example")

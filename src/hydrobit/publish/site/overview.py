@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from hydrobit.publish.samples import BASE
 from hydrobit.publish.site import programs
-from hydrobit.publish.site.addresses import DOCS, address
+from hydrobit.publish.site.addresses import DOCS, PAGES, address
 from hydrobit.publish.site.drawing import lifecycle
 from hydrobit.publish.site.facts import Book
 from hydrobit.publish.site.fields import heading
@@ -41,6 +41,8 @@ WORDS = (
         "counts once and is answered with the first id.",
     ),
 )
+LINKS_SHOWN_MAX = 6
+"""A card that has more leads to the list of all."""
 _EVENT = {
     "auth0Id": "user_123456789",
     "sessionId": "6507f1e3c9d8e2a4b1f9c3d5",
@@ -169,22 +171,16 @@ def _promises() -> Html:
 
 
 def _where(guides: Mapping[str, Sequence[Guide]]) -> Html:
-    cards = [
-        element(
-            "div",
-            element("h3", title),
-            element("ul", *(element("li", element("a", guide.title, href=guide.address)) for guide in found)),
-            class_="card",
-        )
-        for title, found in guides.items()
-    ]
-    downloads = element(
-        "div",
-        element("h3", "To download"),
-        element("ul", *(element("li", element("a", name, href=href)) for href, name in DOWNLOADS)),
-        class_="card",
-    )
+    cards = [_card(title, [(one.title, one.address) for one in found]) for title, found in guides.items()]
+    downloads = _card("To download", [(name, href) for href, name in DOWNLOADS])
     return element("section", heading(2, "Where to go", "where"), element("div", *cards, downloads, class_="cards"))
+
+
+def _card(title: str, links: Sequence[tuple[str, str]]) -> Html:
+    lines = [element("li", element("a", name, href=href)) for name, href in links[:LINKS_SHOWN_MAX]]
+    if len(links) > LINKS_SHOWN_MAX:
+        lines.append(element("li", element("a", f"and {len(links) - LINKS_SHOWN_MAX} more", href=PAGES)))
+    return element("div", element("h3", title), element("ul", *lines), class_="card")
 
 
 def _reference(book: Book) -> Html:

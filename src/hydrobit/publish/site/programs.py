@@ -24,7 +24,7 @@ _PLACE = re.compile("|".join(map(re.escape, _PLACES)))
 
 def shown(text: str, language: str, *, label: str) -> Html:
     """A block of code that can be reached by the keyboard, since it may be wider than its column, and copied."""
-    code = element("pre", element("code", coloured(text, language)), tabindex="0", role="region", aria_label=label)
+    code = element("pre", element("code", coloured(text, language)), tabindex="0", role="group", aria_label=label)
     return element("div", code, class_="code")
 
 

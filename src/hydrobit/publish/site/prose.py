@@ -208,10 +208,16 @@ class _Renderer(RendererHTML):
         return programs.shown(tokens[at].content, "", label="Code")
 
     def table_open(self, tokens: Sequence[Token], at: int, options: Any, environment: Any) -> str:
-        return '<div class="wide" tabindex="0" role="region" aria-label="Table"><table>'
+        return '<div class="wide" tabindex="0" role="group" aria-label="Table"><table>'
 
     def table_close(self, tokens: Sequence[Token], at: int, options: Any, environment: Any) -> str:
         return "</table></div>"
+
+    def th_open(self, tokens: Sequence[Token], at: int, options: Any, environment: Any) -> str:
+        return '<th scope="col">' if tokens[at + 1].content else "<td>"  # a head without words is none
+
+    def th_close(self, tokens: Sequence[Token], at: int, options: Any, environment: Any) -> str:
+        return "</th>" if tokens[at - 1].content else "</td>"
 
     def heading_close(self, tokens: Sequence[Token], at: int, options: Any, environment: Any) -> str:
         opened = next(token for token in reversed(tokens[:at]) if token.type == "heading_open")

@@ -218,6 +218,7 @@ function startSearch() {
       event.preventDefault();
       if (!list.hidden) go(at);
     } else if (event.key === "Escape") {
+      event.preventDefault(); // else a field of this type is emptied at once
       if (list.hidden) { field.value = ""; field.blur(); }
       close();
     }
@@ -326,7 +327,7 @@ async function send(box, address, options) {
   const headers = [...answer.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
   if (text) box.append(codeBox(pretty(text), "The answer's body"));
   const folded = make("details", { class: "folded" }, make("summary", {}, "Headers"));
-  folded.append(make("pre", { tabindex: "0", role: "region", "aria-label": "The answer's headers" }, headers));
+  folded.append(make("pre", { tabindex: "0", role: "group", "aria-label": "The answer's headers" }, headers));
   box.append(folded);
 }
 
@@ -337,7 +338,7 @@ function pretty(text) {
 function codeBox(text, label) {
   const code = make("code");
   code.append(...colouredJson(text));
-  const box = make("div", { class: "code" }, make("pre", { tabindex: "0", role: "region", "aria-label": label }, code));
+  const box = make("div", { class: "code" }, make("pre", { tabindex: "0", role: "group", "aria-label": label }, code));
   addCopy(box);
   return box;
 }
