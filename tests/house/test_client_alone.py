@@ -24,6 +24,8 @@ MODULES = {
     "pillow": "PIL",
 }
 """Packages whose modules are named otherwise."""
+BROUGHT = {"pygments"}
+"""Packages of extras that every installation has: rich needs them."""
 SERVER_ONLY = ("hydrobit.app", "hydrobit.catalog", "hydrobit.identity", "hydrobit.ledger", "hydrobit.records")
 
 
@@ -34,7 +36,7 @@ def left_out() -> set[str]:
         if "extra ==" in requirement:
             name = requirement.split(";")[0].split("[")[0].split(">")[0].strip().lower()
             found.add(MODULES.get(name, name))
-    return found
+    return found - BROUGHT
 
 
 def run(program: str) -> "subprocess.CompletedProcess[str]":
