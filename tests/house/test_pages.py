@@ -36,7 +36,7 @@ RUN = {
     "docs/how-to/python-client.md": dict.fromkeys(("python", "sh"), "tests/docs/test_python_client.py"),
     "docs/how-to/samples.md": {"sh": DAY},
     "docs/how-to/write-a-client.md": dict.fromkeys(
-        ("sh", "json", "text", "python file=deliver.py", "json file=bulk.json"), DAY
+        ("sh", "json", "text", "python file=deliver.py", "python file=graded.py", "json file=bulk.json"), DAY
     ),
     "docs/reference/ledger-format.md": dict.fromkeys(("json", "text"), "tests/unit/ledger/test_format.py"),
 }
