@@ -76,6 +76,7 @@ async def test_busy_does_nothing_and_says_when_to_come_again(mock: RunningMock) 
 async def test_several_faults_come_together(mock: RunningMock) -> None:
     answer = await count(mock, "several", "duplicate-delivery, 500-after-commit, slow;ms=1")
     assert answer.status_code == 500
+    assert answer.headers["x-mock-fault"] == "duplicate-delivery, 500-after-commit, slow;ms=1"
     space = await mock.spaces.space(by_token("several"))
     assert [str(one) for one in space.log[-1].faults] == [
         "duplicate-delivery",

@@ -84,16 +84,20 @@ class MockEndpoint(Endpoint):
             heard = space.hear(self._operation, request, digest)
             heard.faults = (*dialled, *space.plan(heard))
             try:
-                return await self._heard(space, heard, request, token)
+                answer = await self._heard(space, heard, request, token)
             finally:
                 heard.ended = time.monotonic()
+        met = [(FAULT, ", ".join(map(str, heard.faults)).encode())] if heard.faults else []
+        return msgspec.structs.replace(answer, headers=[*answer.headers, *met])
 
     async def _heard(self, space: Space, heard: Heard, request: Request, token: bytes) -> Answer:
         met = {one.kind: one for one in heard.faults}
         if FaultKind.busy in met:
             heard.status = 503
             refused = Refused(Code.busy, "The dial says that the mock is busy; send the same call again.")
-            return self._told(space.dispatcher.refuse(refused, "", ""), "mock", met[FaultKind.busy].amount)
+            request_id = space.dispatcher.next_request_id()
+            reply = space.dispatcher.refuse(refused, request_id, self._operation.name)
+            return self._told(reply, request_id, met[FaultKind.busy].amount)
         reply, request_id = await self._done(space, request, token, met)
         heard.outcome = reply.status
         if FaultKind.slow in met:

@@ -8,6 +8,8 @@ from hydrobit.errors import Code, Refused
 
 FAULTS_MAX = 4
 """Faults of one call."""
+HEARD_BYTES = 1_000
+"""Of a call in a log, without its texts."""
 
 
 class FaultKind(StrEnum):
@@ -119,6 +121,11 @@ class Heard:
     status: int | None = None
     """The status that was answered; None where the answer was lost."""
     faults: tuple[Fault, ...] = ()
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes in memory."""
+        return HEARD_BYTES + len(self.path) + len(self.query) + len(self.body)
 
 
 def every(nth: int, faults: Sequence[Fault]) -> Plan:

@@ -14,7 +14,7 @@ from msgspec import Raw
 
 from hydrobit import parts
 from hydrobit.catalog import OPERATIONS
-from hydrobit.errors import Code, Refused
+from hydrobit.errors import Code, Refused, StoreError
 from hydrobit.identity.own_keys import StoreKeys
 from hydrobit.kit.clock import Clock
 from hydrobit.kit.instants import HOUR_MS
@@ -37,6 +37,7 @@ Ts = TypeVarTuple("Ts")
 ID_BYTES = 8
 LOG_LENGTH_MAX = 200
 LOG_BODY_BYTES_MAX = 4_096
+LOG_PATH_LENGTH_MAX = 1_000
 PAGES_BEYOND = 2
 """The database may grow to so many times what a space may hold; before a call is let in, it is looked at."""
 
@@ -116,8 +117,8 @@ class Space:
             number=self.heard,
             operation=operation.name,
             method=request.method,
-            path=request.path,
-            query=request.query.decode("latin-1"),
+            path=request.path[:LOG_PATH_LENGTH_MAX],
+            query=request.query[:LOG_PATH_LENGTH_MAX].decode("latin-1"),
             body=request.body[: self._ground.log_body_bytes_max],
             body_length=len(request.body),
             digest=digest,
@@ -137,24 +138,22 @@ class Space:
     ) -> tuple[Reply, str]:
         """The reply of the real house, whole, and the id of the request."""
         request_id = self.dispatcher.next_request_id()
-        writes = operation.http.method not in READS
-        if writes and self.bytes > self._ground.settings.mock_space_bytes_max:
-            raise Refused(
-                Code.mock_space_full,
-                f"The space holds {self.bytes} bytes, and may hold {self._ground.settings.mock_space_bytes_max}; go on "
-                "in a new one, with another x-mock-space.",
-            )
         token = _behind_ms.set(hours_behind * HOUR_MS)
         try:
+            if operation.http.method not in READS:
+                self._require_room()
             caller = await self.caller(user_id)
-            reply = await self.dispatcher.answer(operation, request_id, caller, path, query, body, Source.http)
-            reply = await _whole(reply)
+            reply = await _whole(
+                await self.dispatcher.answer(operation, request_id, caller, path, query, body, Source.http)
+            )
         except Refused as refused:
             reply = self.dispatcher.refuse(refused, request_id, operation.name)
+        except StoreError as e:
+            away = Refused(Code.unavailable, f"The space's store failed: {e}; go on in a new one.")
+            reply = self.dispatcher.refuse(away, request_id, operation.name)
         finally:
             _behind_ms.reset(token)
-        if writes:
-            await self._weigh(operation, len(body))
+        await self._weigh(operation, len(body))
         return reply, request_id
 
     async def caller(self, user_id: str) -> Caller:
@@ -180,11 +179,20 @@ class Space:
         await self._engine.stop()
         self._objects.stop()
 
+    def _require_room(self) -> None:
+        most = self._ground.settings.mock_space_bytes_max
+        if self.bytes > most:
+            raise Refused(
+                Code.mock_space_full,
+                f"The space holds {self.bytes} bytes, and may hold {most}; go on in a new one, with another "
+                "x-mock-space.",
+            )
+
     async def _weigh(self, operation: Operation, body_length: int) -> None:
         """A photo in memory is never larger than the body that brought it."""
         if operation.body_limit in ("worker_body_bytes_max", "form_body_bytes_max"):
             self._object_bytes += body_length
-        logged = sum(len(heard.body) for heard in self.log)
+        logged = sum(heard.weight for heard in self.log)
         self.bytes = await self._engine.length() + self._object_bytes + logged
 
     async def _redeliver(self, letter: Letter) -> Reply:

@@ -71,7 +71,7 @@ class Spaces:
     async def entered(self, name: str | None) -> AsyncIterator[Space]:
         """The space of that name for one call, made where there is none; None: a space for this call alone.
 
-        Raises Refused, busy, where too many calls are under way.
+        Raises Refused, busy, where too many calls are under way, or those hold all the memory that there is.
         """
         if self._under_way >= self._settings.mock_calls_max:
             raise Refused(Code.busy, "Too many calls to the mock are under way; send the same call again.")
@@ -81,6 +81,8 @@ class Spaces:
             space.under_way += 1
             try:
                 await self._make_room()
+                if self._weight() > self._settings.mock_bytes_max:
+                    raise Refused(Code.busy, "The spaces that are in use hold all memory; send the same call again.")
                 yield space
             finally:
                 space.under_way -= 1
@@ -140,10 +142,12 @@ class Spaces:
         if found is None:
             return None
         name, longest = found
-        weight = sum(space.bytes for space in self._spaces.values())
-        is_too_much = len(self._spaces) > self._settings.mock_spaces_max or weight > self._settings.mock_bytes_max
+        too_many = len(self._spaces) > self._settings.mock_spaces_max
         is_old = longest.used_at <= time.monotonic() - self._settings.mock_space_age_s_max
-        return name if is_too_much or is_old else None
+        return name if too_many or is_old or self._weight() > self._settings.mock_bytes_max else None
+
+    def _weight(self) -> int:
+        return sum(space.bytes for space in self._spaces.values())
 
     async def _laid(self) -> Ground:
         """What all spaces stand on; it is made when the first call comes."""
