@@ -7,13 +7,18 @@ from hydrobit.publish.site.addresses import DOCS
 from hydrobit.publish.site.facts import Field
 from hydrobit.publish.site.markup import Html, element, joined, said
 
-__all__ = ["anchor", "code_link", "codes_table", "fields_table", "heading"]
+__all__ = ["anchor", "code_link", "codes_table", "fields_table", "heading", "path_of"]
 
 
 def heading(level: int, text: str, anchor: str) -> Html:
     """A heading that can be linked to."""
     mark = element("a", "#", class_="anchor", href=f"#{anchor}", aria_label=f"Link to {text}")
     return element(f"h{level}", text, " ", mark, id=anchor)
+
+
+def path_of(path: str) -> Html:
+    """A path or topic, which may break before each slash."""
+    return joined([*path.split("/")], Html("<wbr>/"))
 
 
 def fields_table(fields: Sequence[Field], caption: str, prefix: str) -> Html:

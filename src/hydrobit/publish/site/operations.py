@@ -8,7 +8,7 @@ from hydrobit.publish.samples import LANGUAGES, sample
 from hydrobit.publish.site import programs
 from hydrobit.publish.site.addresses import DOCS
 from hydrobit.publish.site.facts import Book, Messages, Refused, pretty
-from hydrobit.publish.site.fields import code_link, codes_table, fields_table, heading
+from hydrobit.publish.site.fields import code_link, codes_table, fields_table, heading, path_of
 from hydrobit.publish.site.frame import method_mark
 from hydrobit.publish.site.markup import Html, element, joined, said
 from hydrobit.publish.site.trying import form
@@ -39,7 +39,7 @@ def _head(row: Operation) -> Iterator[Html]:
     yield element("p", element("a", row.tag, href=f"{DOCS}#{_anchor(row.tag)}"), class_="eyebrow")
     yield element("h1", row.summary)
     yield element(
-        "p", method_mark(row.http.method), " ", element("code", _path(row.http.path)), _TO_TRY, class_="address"
+        "p", method_mark(row.http.method), " ", element("code", path_of(row.http.path)), _TO_TRY, class_="address"
     )
     yield element("p", said(row.description), class_="lead")
     facts = [
@@ -48,11 +48,6 @@ def _head(row: Operation) -> Iterator[Html]:
         ("Sent again", said(row.repeat)),
     ]
     yield element("dl", *(joined([element("dt", name), element("dd", told)]) for name, told in facts), class_="facts")
-
-
-def _path(path: str) -> Html:
-    """The path, which may break behind each slash."""
-    return joined([*path.split("/")], Html("/<wbr>"))
 
 
 def _anchor(tag: str) -> str:
@@ -114,9 +109,9 @@ def _by_message(row: Operation, messages: Messages | None) -> Iterator[Html]:
     if messages is None:
         yield element("p", "No message reaches it; it is asked for over HTTP.")
         return
-    told = [("Topic", element("code", _path(messages.topic)))]
+    told = [("Topic", element("code", path_of(messages.topic)))]
     if messages.branch is not None:
-        told.append(("In the device's branch", element("code", _path(messages.branch))))
+        told.append(("In the device's branch", element("code", path_of(messages.branch))))
     if messages.method is not None:
         told.append(("User property", element("code", f"method: {messages.method}")))
     what = "The same body" if row.request is not None else "An object with the parameters"

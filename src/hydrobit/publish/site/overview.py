@@ -8,7 +8,7 @@ from hydrobit.publish.site import programs
 from hydrobit.publish.site.addresses import DOCS, PAGES, address
 from hydrobit.publish.site.drawing import lifecycle
 from hydrobit.publish.site.facts import Book
-from hydrobit.publish.site.fields import heading
+from hydrobit.publish.site.fields import heading, path_of
 from hydrobit.publish.site.frame import DOWNLOADS, Guide, method_mark
 from hydrobit.publish.site.markup import Html, element, joined, said
 from hydrobit.publish.site.trying import MOCK
@@ -207,7 +207,7 @@ def _tag(book: Book, tag: str) -> Html:
                 "a",
                 method_mark(row.http.method),
                 element("span", row.summary, class_="what"),
-                element("code", row.http.path),
+                element("code", path_of(row.http.path)),
                 href=address(row),
             ),
         )
