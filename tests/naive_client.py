@@ -46,6 +46,11 @@ class Sin(Enum):
     gives_up = "gives-up"
     new_time_each_try = "new-time-each-try"
     believes_in_silence = "believes-in-silence"
+    calls_on_without_token = "calls-on-without-token"
+    reports_by_status = "reports-by-status"
+    renames_refused = "renames-refused"
+    ends_after_two = "ends-after-two"
+    ends_badly_when_refused = "ends-badly-when-refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +96,12 @@ class NaiveClient:
         self._world, self._sins = world, sins
         self._counts = [self._as_said({"auth0Id": user, "sessionId": session, **count}) for count in counts]
         self._done = world.done()
+        self._has_refused = False
 
     def run(self) -> int:
         left = [count for count in self._counts if count["clientEventId"] not in self._done]
+        if Sin.ends_after_two in self._sins:
+            left = left[:2]
         if Sin.makes_own_events in self._sins:
             left = [count | {"clientEventId": self._world.new_id()} for count in left]
         try:
@@ -104,7 +112,7 @@ class NaiveClient:
         except TokenRefused as e:
             self._world.unmark(str(e))
             return 1
-        return 0
+        return int(self._has_refused and Sin.ends_badly_when_refused in self._sins)
 
     def _send_all(self, left: list[dict[str, Any]]) -> None:
         while left:
@@ -134,7 +142,7 @@ class NaiveClient:
                 continue
             if self._is_refusal(answer):
                 return self._put_aside(count, answer)
-            if answer is not None and answer.status == 401:
+            if answer is not None and answer.status == 401 and Sin.calls_on_without_token not in self._sins:
                 raise TokenRefused(own)
             if self._is_success(answer):
                 self._world.mark(own)
@@ -165,9 +173,14 @@ class NaiveClient:
     def _put_aside(self, count: dict[str, Any], answer: Answer | None) -> bool | None:
         if Sin.repeats_refused in self._sins:
             self._world.post(count)
+        if Sin.renames_refused in self._sins:
+            self._world.post(count | {"clientEventId": self._world.new_id()})
+        self._has_refused = True
         if Sin.swallows_refused not in self._sins:
-            code = (answer.body or {}).get("code") if answer else None
-            self._world.say(json.dumps({"clientEventId": count["clientEventId"], "code": code or "unknown"}))
+            code = (answer.body or {}).get("code", "unknown") if answer else "unknown"
+            if Sin.reports_by_status in self._sins and answer is not None:
+                code = str(answer.status)
+            self._world.say(json.dumps({"clientEventId": count["clientEventId"], "code": code}))
         self._world.mark(count["clientEventId"])
         return None if Sin.stops_at_refused in self._sins else True
 

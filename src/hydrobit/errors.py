@@ -19,7 +19,8 @@
     │   ├── NotKept           what was handed in is not on the disk
     │   └── OutboxInUse       another process sends it
     ├── TransportMissing  a package is not installed that the client's way to the server needs
-    └── DemoFailed        the demo's own server did not answer as it should (in `morning.api`)
+    ├── DemoFailed        the demo's own server did not answer as it should (in `morning.api`)
+    └── SpaceFailed       the mock that a client is graded beside did not answer as it should (in `certify.spaces`)
 
 Status and MQTT reason stand here and nowhere else.
 """

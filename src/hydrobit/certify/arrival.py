@@ -66,9 +66,10 @@ def each_once(seen: Seen) -> Iterator[Finding]:
             yield from _changed(count, records[0])
     for record in seen.records:
         if seen.count_of(record) is None:
+            name = f" as {record.event_id}" if record.event_id else ""
             yield Finding(
-                f"The ledger holds {record.units} units of {record.worker_id} as {record.event_id}, which no line asks "
-                "for. Send each line as it stands."
+                f"The ledger holds {record.units} units of {record.worker_id}{name}, which no line asks for. Send each "
+                "line as it stands."
             )
 
 

@@ -93,6 +93,7 @@ class Record:
     """A record of the ledger."""
 
     event_id: str
+    """Empty where it cannot be told."""
     worker_id: str
     units: Decimal
     recorded_at: str

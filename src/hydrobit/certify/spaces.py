@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -80,7 +81,7 @@ class Space:
     async def records(self) -> list[Record]:
         """What was recorded in the session, in the order of the ledger."""
         session = (await self._said("GET", f"{_SESSIONS}/{self.session_id}"))["data"]
-        lines = [line for worker in session["workers"] for line in await self._lines(worker["workerId"])]
+        lines = [line for worker in session["workers"] for line in await self._lines(worker)]
         lines.sort(key=lambda line: str(line["recordId"]))  # which carries the number in the ledger
         return [
             Record(line["clientEventId"], line["workerId"], Decimal(line["units"]), line["recordedAtUtc"])
@@ -88,15 +89,21 @@ class Space:
             if line["state"] == "counted" and line["recordId"] not in self._own
         ]
 
-    async def _lines(self, worker: str) -> list[dict[str, Any]]:
+    async def _lines(self, worker: dict[str, Any]) -> list[dict[str, Any]]:
+        """A worker's movements; of a made up id that no path can name, the sum alone."""
+        worker_id = worker["workerId"]
+        if "/" in worker_id:
+            sum_of = {"clientEventId": "", "units": worker["units"], "recordedAtUtc": "", "recordId": ""}
+            return [{"state": "counted", "workerId": worker_id, **sum_of}]
         found: list[dict[str, Any]] = []
         query = {"auth0Id": USER}
+        path = _DAYS.format(worker=quote(worker_id, safe=""), day=self._day)
         while True:
-            day = await self._said("GET", _DAYS.format(worker=worker, day=self._day), params=query)
-            found += [line | {"workerId": worker} for line in day["data"]["items"]]
-            if "next" not in day["data"]:
+            day = (await self._said("GET", path, params=query))["data"]
+            found += [line | {"workerId": worker_id} for line in day["items"]]
+            if "next" not in day:
                 return found
-            query["after"] = day["data"]["next"]
+            query["after"] = day["next"]
 
     async def _said(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         answer = await self._mock.request(method, path, headers=self._headers, **options)

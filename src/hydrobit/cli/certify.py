@@ -35,7 +35,7 @@ def certify(
     only: Annotated[
         list[str], Parameter(help="Run this check alone; repeatable.", negative=(), consume_multiple=False)
     ] = [],  # noqa: B006 - cyclopts reads it, and nobody changes it
-    limit: Annotated[str, Parameter(name="--time", help="How long each check may take: 30s, 2m.")] = "60s",
+    limit: Annotated[str, Parameter(name="--time", help="How long each check may take: 30s, 5m.")] = "3m",
     keep: Annotated[
         Path | None, Parameter(help="A new folder for what was sent and printed in each check; it is kept.")
     ] = None,

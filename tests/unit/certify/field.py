@@ -10,7 +10,7 @@ from hydrobit.certify import counts, faults, reports
 from hydrobit.certify.checks import Check
 from hydrobit.certify.counts import Given
 from hydrobit.certify.faults import EXPIRED, Body, Fault, Plan
-from hydrobit.certify.seen import End, Record, Seen
+from hydrobit.certify.seen import End, Record, Seen, heard
 from hydrobit.certify.watch import RECORDS, Watch
 from hydrobit.errors import CATALOGUE
 from hydrobit.kit.instants import read_instant
@@ -136,5 +136,7 @@ def seen(check: Check, *sins: Sin) -> Seen:
             break
         statuses.append(status)
         end = End.done if status == 0 else End.gave_up
+        if all(heard(world.watch.requests, count) for count in given):
+            break
     told = tuple(reports.read("\n".join(world.printed)))
     return Seen(given, world.watch.requests, world.records, told, end, statuses, world.now)

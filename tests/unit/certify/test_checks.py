@@ -21,13 +21,18 @@ FOUND_BY = {
     Sin.swallows_refused: ("reports", 'Print {"clientEventId": "evt_field_002", "code": "clock_ahead"}'),
     Sin.ignores_retry_after: ("retry-after", "Send nothing to this server until so many seconds have passed."),
     Sin.takes_401_for_a_refusal: ("token", "401 speaks of the token"),
+    Sin.calls_on_without_token: ("token", "more came with the same token. Stop with a status that is not 0"),
+    Sin.reports_by_status: ("reports", "and reported with the code '400'. Print {"),
     Sin.marks_before_sending: ("killed", "evt_field_009 is lost"),
     Sin.gives_up: ("outage", "is lost"),
 }
 """The one check that finds a sin out, and what it says of it."""
 FOUND_BY_SEVERAL = {
+    Sin.ends_after_two: ("delivers", "and 7 more are lost, and were never sent. Send every line"),
     Sin.makes_own_events: ("delivers", "stands in the ledger with clientEventId made_up_1"),
     Sin.stops_at_refused: ("refusals", "never sent after request 1 had been refused with 409"),
+    Sin.renames_refused: ("refusals", "and was recorded under another event id or with other content"),
+    Sin.ends_badly_when_refused: ("refusals", "It ended with status 1, though nothing was left to do"),
     Sin.new_time_each_try: ("failures", "went out with recordedAtUtc"),
     Sin.believes_in_silence: ("lost-answers", "and nobody asked again. This time it was stored"),
 }
