@@ -121,8 +121,8 @@ class House:
 @asynccontextmanager
 async def running(data: Path, clock: MovedClock, **settings: Any) -> AsyncIterator[House]:
     """A house on a data directory with the demo company; a backup begins a new life here, as under a server."""
-    chosen = engines.settings(data, **{"reader_connections": 1} | settings)
     prepare(data, clock)
+    chosen = engines.settings(data, **{"reader_connections": 1} | settings)
     app.bring_up(chosen, clock, lambda tx, now: app.begin_life(tx, now, os.urandom))
     engine = stores.open_engine(chosen)
     house = House(data, clock, chosen, engine)
