@@ -171,8 +171,8 @@ def rows(data: Path, question: str, *values: object) -> list[tuple[Any, ...]]:
         address = f"{(data / directory.DATABASE).as_uri()}?mode=ro"
         with closing(sqlite3.connect(address, uri=True)) as reader:
             return reader.execute(question, values).fetchall()
-    with connected(data) as connection:
-        return connection.execute(translation.statement(question), values).fetchall()
+    with _session(data) as session:
+        return session.execute(translation.statement(question), values).fetchall()
 
 
 def write(data: Path, *statements: str | tuple[str, Sequence[object]]) -> int:
@@ -199,7 +199,7 @@ class Hand(Protocol):
 
 @contextmanager
 def busy_hand(data: Path) -> Iterator[None]:
-    """Inside of the block every hand in this store is that of one session; a database begins no new one each time."""
+    """Inside of the block one session does all that is done here past our own code; to begin one takes its time."""
     if is_sqlite(data):
         yield
         return

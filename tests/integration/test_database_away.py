@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 
 from hydrobit.demo import company as demo
@@ -14,16 +15,13 @@ from tests.absence import count_through
 from tests.callers import fresh_day
 from tests.commands import hydrobit
 from tests.phones import RECORDS, Load, losses
-from tests.servers import PRODUCTION, RunningServer, event, open_session, running
+from tests.servers import PRODUCTION, RunningServer, event, opening, running
 from tests.sockets import Answer, Connection
 from tests.tools import Measured
-from tests.watching import metrics
+from tests.watching import metrics, until
 
 PHONES = 8
 LIMITS = {"HYDROBIT_DATABASE_AWAY_S_MAX": "1", "HYDROBIT_DATABASE_UNIT_S_MAX": "1"}
-ANSWER_S_MAX = 10
-"""The limits above, with room for a machine that does other things beside."""
-BACK_S_MAX = 10
 ENDINGS = 20
 
 
@@ -51,19 +49,31 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @pytest.fixture
 def session_id(house: House) -> str:
+    """Opened as a phone would do it: by these limits a machine that does much else may have to be asked again."""
+    day = fresh_day()
+    answers: list[httpx.Response] = []
+
+    def is_open() -> bool:
+        answers.append(client.post(f"{PRODUCTION}/sessions", json=opening(day=day, localId=day)))
+        return answers[-1].status_code in (200, 201)
+
     with house.node.client() as client:
-        return open_session(client, day=fresh_day())
+        until(is_open, "an open session")
+    session_id: str = answers[-1].json()["data"]["sessionId"]
+    return session_id
 
 
 @pytest.mark.parametrize("how", ["ended", "frozen"])
-def test_callers_are_told_in_time_and_all_is_well_by_itself_when_it_is_back(
+def test_callers_are_told_while_it_is_away_and_all_is_well_by_itself_when_it_is_back(
     house: House, session_id: str, how: str, measured: Measured
 ) -> None:
+    """Every phone is refused before the database comes back, and then counts again, or this waits in vain.
+
+    Within how many seconds, on a machine that does nothing else, says tests/ha.
+    """
     away = house.database.ended() if how == "ended" else house.database.frozen()
     seen = count_through(house.node, away, session_id, phones=PHONES, name=how, away_s=0)
     measured(f"{how}: {seen}")
-    assert seen.slowest_s < ANSWER_S_MAX
-    assert seen.all_s < BACK_S_MAX
     assert seen.losses == (0, 0)
 
 

@@ -111,8 +111,11 @@ class LedgerMachine(RuleBasedStateMachine):
             data, self.clock, bulk_chunk_rows=3, batch_rows_max=4
         )
         self.house = self.runner.run(self.running.__aenter__())
+        self.looking = engines.busy_hand(data)
+        self.looking.__enter__()
 
     def _stop(self) -> None:
+        self.looking.__exit__(None, None, None)
         self.runner.run(self.running.__aexit__(None, None, None))
 
     def _new_directory(self) -> Path:
