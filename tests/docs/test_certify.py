@@ -14,7 +14,7 @@ from tests.docs.pages import HOW_TO, ROOT, blocks
 from tests.tools import alone_on
 
 PAGE = "certify-a-client.md"
-RUN_S_MAX = 120
+RUN_S_MAX = 240
 
 
 @alone_on(SQLITE, "a client is graded beside the mock, which keeps nothing")

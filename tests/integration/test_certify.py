@@ -84,10 +84,10 @@ def alive(tmp_path: Path) -> Iterator[tuple[Path, int]]:
 def test_a_client_that_hangs_is_stopped_with_all_that_it_started(alive: tuple[Path, int], tmp_path: Path) -> None:
     path, reading = alive
     kept = tmp_path / "kept"
-    words = ("--only", "delivers", "--time", "1s", "--keep", kept, "--", "sh", "-c", HANGS.format(alive=path))
+    words = ("--only", "delivers", "--time", "2s", "--keep", kept, "--", "sh", "-c", HANGS.format(alive=path))
     done = hydrobit("certify", *words)
     assert done.returncode == 1
-    assert "It was stopped after 1 s, with 0 of 12 counts stored." in done.stdout
+    assert "It was stopped after 2 s, with 0 of 12 counts stored." in done.stdout
     assert os.read(reading, 100) == b"started\n"
     assert os.read(reading, 100) == b""
     assert {file.name for file in (kept / "delivers").iterdir()} == {

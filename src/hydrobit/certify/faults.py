@@ -56,7 +56,7 @@ LOG_IN_PAGE = Fault(
     status=200,
     body=Body.proxy,
 )
-SLOW = Fault("was slow on its way to the server", is_stored=True, delay_s=0.4)
+SLOW = Fault("was slow on its way to the server", is_stored=True, delay_s=1.0)
 EXPIRED = Fault("was answered with 401: the token has expired", is_stored=False, status=401, expires=True)
 STRANGER = Fault(
     "was answered with 401: its Authorization was not `Bearer` and the token of CERTIFY_TOKEN",
