@@ -35,6 +35,7 @@ LONG = (
     "test_simulate",
     "test_proxy",
     "test_health",
+    "test_site",
 )
 """Files that take longest, longest first: begun early, so that at the end no process waits for another's last file."""
 MEASURED = "measured"

@@ -25,7 +25,7 @@ def lifecycle() -> Html:
     tall = joined([_tall_session(), _tall_notes(), _tall_ledger()])
     return element(
         "div",
-        _svg(long, "long", "44 14 796 352"),
+        _svg(long, "long", "44 14 836 352"),
         _svg(tall, "tall", "0 0 340 520"),
         class_="drawing",
     )
