@@ -63,9 +63,13 @@ class Bench:
         if 101 in row.http.statuses:
             return await self._handshake(row, language, program)
         token = f"{row.name}-{language.key}-{os.urandom(4).hex()}"
-        printed = await self._run(row, language, program, self.mock.address, token)
-        space = await self.mock.spaces.space(space_of(token))
-        twin = await self.twin(row)
+        return await self.judged(
+            row, language, token, await self._run(row, language, program, self.mock.address, token)
+        )
+
+    async def judged(self, row: Operation, language: Language, token: str, printed: Printed) -> str:
+        """The same of a sample that was run with this token at the mock, and printed this."""
+        space, twin = await self.mock.spaces.space(space_of(token)), await self.twin(row)
         return (
             _said_otherwise(row, list(space.log))
             or _printed_otherwise(language, printed, twin)

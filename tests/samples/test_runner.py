@@ -1,12 +1,15 @@
 """Samples run as they are printed, and the judge of `make samples` finds those that are wrong."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import ConsoleMessage
 
 from hydrobit.catalog import OPERATIONS
 from hydrobit.publish.samples import LANGUAGES, sample
+from tests.browser import CHROMIUM, page
 from tests.samples import hard, running, stored, table
 from tests.tools import needs
 from tests.watching import until
@@ -15,6 +18,7 @@ ROWS = {row.name: row for row in OPERATIONS}
 LANGUAGE = {language.key: language for language in LANGUAGES}
 COUNT = ROWS["createProductionRecord"]
 CURL, PYTHON = LANGUAGE["curl"], LANGUAGE["python"]
+MODULE = "text => import(URL.createObjectURL(new Blob([text], {type: 'text/javascript'})))"
 KEPT = Path(__file__).resolve().parents[2] / "docs" / "reference" / "samples-run.md"
 PROGRAMS = {"curl": "curl", "javascript": "node", "node": "node", "python": "python3", "php": "php", "ruby": "ruby"}
 """Languages whose programs start at once."""
@@ -45,6 +49,33 @@ async def test_a_sample_does_what_any_other_client_does(bench: running.Bench, ke
 @pytest.mark.parametrize("key", [pytest.param(key, marks=needs(program)) for key, program in PROGRAMS.items()])
 async def test_texts_full_of_signs_arrive_as_they_are(tmp_path: Path, key: str) -> None:
     assert await running.hard_fault(LANGUAGE[key], tmp_path) == ""
+
+
+@needs(CHROMIUM)
+async def test_a_page_of_a_browser_runs_samples_in_javascript(bench: running.Bench) -> None:
+    language = LANGUAGE["javascript"]
+    rows = [ROWS[name] for name in ("createProductionRecord", "updateProductionSession", "checkIdempotencyKey")]
+    texts = [sample(row, language, bench.mock.address, f"browser-{row.name}") for row in rows]
+    for row, out in zip(rows, await asyncio.to_thread(browsed, texts), strict=True):
+        assert await bench.judged(row, language, f"browser-{row.name}", running.Printed(0, out, "")) == ""
+
+
+def browsed(texts: Sequence[str]) -> list[str]:
+    """What modules log in a page, one after another. Whatever one throws is raised."""
+    written: list[str] = []
+
+    def write(message: ConsoleMessage) -> None:
+        if message.type == "log":  # the browser itself writes errors
+            written.append(f"{message.text}\n")
+
+    with page({"/": ""}) as opened:
+        opened.on("console", write)
+        outs = []
+        for text in texts:
+            written.clear()
+            opened.evaluate(MODULE, text)
+            outs.append("".join(written))
+    return outs
 
 
 @needs("curl")

@@ -49,6 +49,7 @@ echo $status, "\\n", $answer === false ? curl_error($call) : $answer, "\\n";
 
 $call = curl_init({{url}});
 curl_setopt_array($call, [
+    CURLOPT_HTTP_VERSION => CURL_HTTP_VERSION_1_1,
     CURLOPT_CUSTOMREQUEST => 'GET',
     CURLOPT_HTTPHEADER => [
         {{tokenheader}},

@@ -38,7 +38,11 @@ cat(status_code(answer), content(answer, "text", encoding = "UTF-8"), sep = "\\n
     handshake="""\
 library(curl)
 
-call <- new_handle(customrequest = "GET", nobody = TRUE)
+call <- new_handle(
+  http_version = 2, # curl's number of HTTP/1.1
+  customrequest = "GET",
+  nobody = TRUE
+)
 handle_setheaders(
   call,
   "x-iot-token" = {{token}},
