@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from hydrobit.catalog import OPERATIONS
 from hydrobit.operation import Operation, Parameter
+from hydrobit.publish.samples import TOKEN
 
 NAME = "(texts full of signs)"
 SEED = 20251019
@@ -68,6 +69,7 @@ _PATH = ["'", '"', "$HOME", "`", "#", "?", "&", "%41", "ñ", " ", "🍓", "{}", 
 class Heard:
     """One request as it came, its texts decoded."""
 
+    authorization: str | None
     method: str
     path: str
     query: dict[str, list[str]]
@@ -101,12 +103,14 @@ def wanted(row: Operation) -> Heard:
     """What a right sample of the row sends."""
     place, said = (parameter.example for parameter in row.parameters)
     path = row.http.path.replace("{projectId}", str(place))
-    return Heard(row.http.method, path, {"q": [str(said)]}, next(iter(row.request_examples.values())))
+    return Heard(
+        f"Bearer {TOKEN}", row.http.method, path, {"q": [str(said)]}, next(iter(row.request_examples.values()))
+    )
 
 
 def difference(heard: Heard, wanted: Heard) -> str:
     """Where what came differs from what was to come; empty where it does not."""
-    for name in ("method", "path", "query"):
+    for name in ("authorization", "method", "path", "query"):
         came, meant = getattr(heard, name), getattr(wanted, name)
         if came != meant:
             return f"the {name} {came!r} came for {meant!r}"
@@ -127,7 +131,8 @@ def listening() -> Iterator[tuple[str, list[Heard]]]:
         def do_POST(self) -> None:
             place = urlsplit(self.path)
             body = self.rfile.read(int(self.headers["content-length"]))
-            heard.append(Heard(self.command, unquote(place.path), parse_qs(place.query), json.loads(body)))
+            said = self.headers["authorization"]
+            heard.append(Heard(said, self.command, unquote(place.path), parse_qs(place.query), json.loads(body)))
             self.send_response(201)
             self.send_header("content-length", "2")
             self.end_headers()
