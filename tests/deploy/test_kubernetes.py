@@ -10,6 +10,7 @@ import pytest
 from hydrobit import settings
 from hydrobit.catalog import OPERATIONS
 from hydrobit.identity.signing import SigningKey
+from hydrobit.publish.site.addresses import DOCS
 from hydrobit.settings import PREFIX, Settings
 from hydrobit.storage.objects import PATH as OBJECTS_PATH
 from hydrobit.storage.objects import load_or_create_key
@@ -107,7 +108,8 @@ def leads_in(path: str) -> bool:
 
 def test_the_ingress_leads_to_every_operation_and_to_no_page_of_the_operator() -> None:
     documents = [f"/{name}.{form}" for name in ("openapi", "asyncapi") for form in ("json", "yaml")]
-    pages = ["/.well-known/jwks.json", *documents, f"{OBJECTS_PATH}/1/0"]
+    site = ["/", DOCS, f"{DOCS}/errors", "/llms.txt"]
+    pages = ["/.well-known/jwks.json", *documents, *site, f"{OBJECTS_PATH}/1/0"]
     for path in [*(operation.http.path for operation in OPERATIONS), *pages]:
         assert leads_in(path), path
     assert not any(leads_in(path) for path in FOR_THE_OPERATOR_ALONE)

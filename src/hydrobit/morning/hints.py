@@ -26,7 +26,7 @@ def show(tell: Teller, chosen: Settings, address: str, token: str, session_id: s
     tell.say(token)
     tell.say()
     tell.say("What to try next:")
-    tell.say(f"  sector_002 is free for a session of your own; every call is described in {address}/openapi.json")
+    tell.say(f"  sector_002 is free for a session of your own; every call is told and tried at {address}/docs")
     tell.say(f"  {hydrobit} verify --data {data}    recomputes every sum and the chain of hashes, also while this runs")
     tell.say(f"  {hydrobit} token {SUPERVISOR} --data {data}    prints a token for the supervisor")
 
