@@ -175,6 +175,11 @@ def test_what_looks_like_markup_in_markdown_files_is_shown() -> None:
     assert odd == []
 
 
+def test_each_fence_of_a_page_is_read_as_one(contents: Mapping[str, bytes]) -> None:
+    odd = [path for path, text in contents.items() if path.startswith(PAGES) and b"<p>```" in text]
+    assert odd == []
+
+
 def _tags(text: str) -> Iterable[str]:
     """Tags outside of code, which the site would show as they are written."""
     plain = re.sub(r"```.*?```|`[^`]*`|<!--.*?-->", "", text, flags=re.DOTALL)

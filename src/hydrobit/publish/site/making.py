@@ -70,7 +70,7 @@ class Maker:
         return self._frame.page(
             f"{page.title} · Hydrobit",
             page.first_words,
-            page.article(),
+            page.article(*self._library.beside(page)),
             at=page.address,
             kind="reading",
             plain=f"{page.address}.md",

@@ -90,12 +90,12 @@ class Page:
             if token.type == "heading_open" and token.tag != "h1"
         ]
 
-    def article(self) -> Html:
-        """The page's content, with a list of its parts where it has several."""
+    def article(self, before: "Page | None" = None, after: "Page | None" = None) -> Html:
+        """The page's content, with a list of its parts where it has several, and what to read next."""
         markdown = _markdown()
         written = Html(markdown.renderer.render(self._tokens, markdown.options, {"page": self}))
         group = element("p", "Guides" if self.path == INDEX_OF_ALL else GROUPS[self.group], class_="eyebrow")
-        return element("article", group, written, self._contents(), class_="text prose")
+        return element("article", group, written, _pager(before, after), self._contents(), class_="text prose")
 
     def _contents(self) -> Html:
         parts = [heading for heading in self.headings if heading.level == 2]
@@ -162,9 +162,28 @@ class Library:
             if (pages := [page for page in listed if page.group == group])
         }
 
+    def beside(self, page: Page) -> tuple[Page | None, Page | None]:
+        """What stands before and after a page, in the order of all."""
+        order = [one for pages in self.groups().values() for one in pages]
+        if page not in order:
+            return None, None
+        at = order.index(page)
+        return order[at - 1] if at else None, order[at + 1] if at + 1 < len(order) else None
+
     def guides(self) -> dict[str, list[Guide]]:
         """The same, as the side list names them."""
         return {title: [Guide(page.title, page.address) for page in pages] for title, pages in self.groups().items()}
+
+
+def _pager(before: Page | None, after: Page | None) -> Html:
+    if before is None and after is None:
+        return Html()
+    links = [
+        element("a", element("small", said), page.title, href=page.address, rel=rel, class_=rel)
+        for said, rel, page in (("Before", "prev", before), ("Next", "next", after))
+        if page is not None
+    ]
+    return element("nav", *links, class_="pager", aria_label="Before and next")
 
 
 def anchor_of(heading: str) -> str:
