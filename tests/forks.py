@@ -31,7 +31,10 @@ from tests.dying import end_with_parent
 
 MESSAGE_BYTES_MAX = 1_000_000
 STATUS = array.array("i", [0]).itemsize
-LATE = ("uvloop", "shapely", "yaml", "psycopg", "httpx", "uvicorn.lifespan.on", "rich.progress", "encodings.idna")
+LATE = (
+    *("uvloop", "shapely", "yaml", "psycopg", "httpx", "anyio._backends._asyncio", "uvicorn.lifespan.on"),
+    *("rich.progress", "encodings.idna"),
+)
 """What servers and commands import only when they come to need it, and most of those that tests start do."""
 
 

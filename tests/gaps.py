@@ -18,10 +18,6 @@ class Gaps:
         self.computed: list[float] = []
 
     @property
-    def longest_ms(self) -> float:
-        return max(self.seconds) * 1000
-
-    @property
     def longest_computed_ms(self) -> float:
         """The longest one by what this process computed in it, in any of its threads.
 

@@ -1,6 +1,7 @@
 """One server for the tests of a module that need no server of their own, and who calls it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
@@ -27,29 +28,51 @@ def client(server: RunningServer) -> Iterator[httpx.Client]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def called(server: RunningServer) -> Iterator[Callable[[str], Caller]]:
+    """Callers by their user, each with one connection for the whole module: to open it takes longer than a call."""
+    kept: dict[str, Caller] = {}
+    with ExitStack() as held:
+
+        def of(user: str) -> Caller:
+            if user not in kept:
+                kept[user] = held.enter_context(Caller(server, user))
+            return kept[user]
+
+        yield of
+
+
+@contextmanager
+def lent(caller: Caller) -> Iterator[Caller]:
+    """For one test, which may change its headers."""
+    headers = caller.headers.copy()
+    yield caller
+    caller.headers = headers
+
+
 @pytest.fixture
-def admin(server: RunningServer) -> Iterator[Caller]:
+def admin(called: Callable[[str], Caller]) -> Iterator[Caller]:
     """Who opens the sessions of most tests."""
-    with Caller(server) as calling:
-        yield calling
+    with lent(called(demo.ADMIN)) as caller:
+        yield caller
 
 
 @pytest.fixture
-def supervisor(server: RunningServer) -> Iterator[Caller]:
+def supervisor(called: Callable[[str], Caller]) -> Iterator[Caller]:
     """Another writer of the admin's company."""
-    with Caller(server, demo.SUPERVISOR) as calling:
-        yield calling
+    with lent(called(demo.SUPERVISOR)) as caller:
+        yield caller
 
 
 @pytest.fixture
-def viewer(server: RunningServer) -> Iterator[Caller]:
+def viewer(called: Callable[[str], Caller]) -> Iterator[Caller]:
     """One of the same company who only reads."""
-    with Caller(server, VIEWER) as calling:
-        yield calling
+    with lent(called(VIEWER)) as caller:
+        yield caller
 
 
 @pytest.fixture
-def neighbour(server: RunningServer) -> Iterator[Caller]:
+def neighbour(called: Callable[[str], Caller]) -> Iterator[Caller]:
     """A writer of another company."""
-    with Caller(server, demo.OTHER_USER) as calling:
-        yield calling
+    with lent(called(demo.OTHER_USER)) as caller:
+        yield caller

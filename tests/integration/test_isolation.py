@@ -6,7 +6,8 @@ told of below makes `test_every_field_of_every_operation_is_told_of_here` fail u
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from tests.callers import DOCUMENT, NOBODY, VIEWER, Caller, fresh_day, record_id
 from tests.servers import RunningServer
 
 Json = dict[str, Any]
+Called = Callable[[str], Caller]
 
 IDS = (
     *("sessionId", "recordId", "projectId", "sectorId", "key", "worker", "companyId", "userId", "keyId"),
@@ -231,15 +233,13 @@ def refusal_of_late(caller: Caller, session_id: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def ours(server: RunningServer) -> Things:
-    with Caller(server) as admin:
-        return things_of(server.data, admin, demo.PROJECT, "sector_001", "2001-01-01")
+def ours(server: RunningServer, called: Called) -> Things:
+    return things_of(server.data, called(demo.ADMIN), demo.PROJECT, "sector_001", "2001-01-01")
 
 
 @pytest.fixture(scope="module")
-def theirs(server: RunningServer) -> Things:
-    with Caller(server, demo.OTHER_USER) as neighbour:
-        return things_of(server.data, neighbour, demo.OTHER_PROJECT, demo.OTHER_SECTOR, "2002-02-02")
+def theirs(server: RunningServer, called: Called) -> Things:
+    return things_of(server.data, called(demo.OTHER_USER), demo.OTHER_PROJECT, demo.OTHER_SECTOR, "2002-02-02")
 
 
 def every(operations: tuple[Operation, ...] = OPERATIONS) -> pytest.MarkDecorator:
@@ -316,9 +316,8 @@ def test_every_field_of_every_operation_is_told_of_here(operation: Operation) ->
 
 
 @every()
-def test_a_good_call_is_no_refusal_of_its_caller(server: RunningServer, ours: Things, operation: Operation) -> None:
-    with Caller(server) as admin:
-        answer = send(admin, operation, request(operation, ours.first(), demo.ADMIN))
+def test_a_good_call_is_no_refusal_of_its_caller(admin: Caller, ours: Things, operation: Operation) -> None:
+    answer = send(admin, operation, request(operation, ours.first(), demo.ADMIN))
     assert answer.status_code not in (400, 401, 403, 405, 415), answer.text
 
 
@@ -342,7 +341,7 @@ def test_every_path_with_an_id_is_among_those_tried() -> None:
 
 @pytest.mark.parametrize(("operation_name", "field"), NAMED)
 def test_another_companys_thing_answers_exactly_as_an_unknown_one(
-    server: RunningServer, ours: Things, theirs: Things, operation_name: str, field: str
+    admin: Caller, neighbour: Caller, ours: Things, theirs: Things, operation_name: str, field: str
 ) -> None:
     operation = BY_NAME[operation_name]
 
@@ -352,11 +351,10 @@ def test_another_companys_thing_answers_exactly_as_an_unknown_one(
         headers = sorted(name for name in answer.headers if name != "date")
         return answer.status_code, _without(answer, thing, call[2]), headers
 
-    with Caller(server) as admin, Caller(server, demo.OTHER_USER) as neighbour:
-        before = state_of(neighbour, theirs)
-        for thing in theirs.ids[field]:
-            assert told(thing) == told(UNKNOWN[field])
-        assert state_of(neighbour, theirs) == before
+    before = state_of(neighbour, theirs)
+    for thing in theirs.ids[field]:
+        assert told(thing) == told(UNKNOWN[field])
+    assert state_of(neighbour, theirs) == before
 
 
 def state_of(caller: Caller, things: Things) -> list[Json]:
@@ -377,11 +375,10 @@ def _without(answer: httpx.Response, thing: str, body: Json | None) -> str:
 
 @every()
 def test_a_call_about_ones_own_things_never_shows_another_companys(
-    server: RunningServer, ours: Things, theirs: Things, operation: Operation
+    neighbour: Caller, ours: Things, theirs: Things, operation: Operation
 ) -> None:
-    with Caller(server, demo.OTHER_USER) as neighbour:
-        answer = send(neighbour, operation, request(operation, theirs.first(), demo.OTHER_USER))
-        bare = neighbour.request(operation.http.method, path_of(operation, theirs.first()))
+    answer = send(neighbour, operation, request(operation, theirs.first(), demo.OTHER_USER))
+    bare = neighbour.request(operation.http.method, path_of(operation, theirs.first()))
     for found in [*ours.ids["sessionId"], *ours.ids["recordId"], demo.COMPANY, demo.ADMIN]:
         assert found not in answer.text + bare.text
 
@@ -397,41 +394,50 @@ def test_a_viewer_only_reads(operation: Operation) -> None:
 
 @every()
 @pytest.mark.parametrize("role", list(Role))
-def test_a_role_may_call_what_the_table_says(
-    server: RunningServer, ours: Things, operation: Operation, role: Role
-) -> None:
-    with Caller(server, ROLES[role]) as caller:
-        answer = send(caller, operation, request(operation, ours.first(), ROLES[role]))
-        if role in operation.roles:
-            assert not answer.content or answer.json().get("code") != "role_forbidden"
-        else:
-            refusal(answer, 403, "role_forbidden")
-            empty = caller.request(operation.http.method, path_of(operation, ours.first()))
-            refusal(empty, 403, "role_forbidden")
+def test_a_role_may_call_what_the_table_says(called: Called, ours: Things, operation: Operation, role: Role) -> None:
+    caller = called(ROLES[role])
+    answer = send(caller, operation, request(operation, ours.first(), ROLES[role]))
+    if role in operation.roles:
+        assert not answer.content or answer.json().get("code") != "role_forbidden"
+    else:
+        refusal(answer, 403, "role_forbidden")
+        empty = caller.request(operation.http.method, path_of(operation, ours.first()))
+        refusal(empty, 403, "role_forbidden")
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """Who calls with a company key, once in each of the headers that take one."""
+
+    key_id: str
+    callers: list[Caller]
 
 
 @pytest.fixture(scope="module")
-def keys(server: RunningServer) -> dict[Scope, str]:
+def keyed(server: RunningServer, called: Called) -> Iterator[dict[Scope, Keyed]]:
     """A company key of each scope, and of no other."""
     made = {}
-    with Caller(server) as admin:
+    with ExitStack() as held:
         for scope in Scope:
-            answer = admin.post(KEYS, json={"name": f"only {scope}", "scopes": [scope]})
-            made[scope] = answer.json()["data"]["key"]
-    return made
+            answer = called(demo.ADMIN).post(KEYS, json={"name": f"only {scope}", "scopes": [scope]})
+            key: str = answer.json()["data"]["key"]
+            callers = []
+            for header, value in (("authorization", f"Bearer {key}"), ("x-api-key", key)):
+                callers.append(held.enter_context(Caller(server)))
+                del callers[-1].headers["authorization"]
+                callers[-1].headers[header] = value
+            made[scope] = Keyed(key.partition(".")[0], callers)
+        yield made
 
 
 @every()
 @pytest.mark.parametrize("scope", list(Scope))
 def test_a_company_key_may_call_what_its_scope_says(
-    server: RunningServer, ours: Things, keys: dict[Scope, str], operation: Operation, scope: Scope
+    ours: Things, keyed: dict[Scope, Keyed], operation: Operation, scope: Scope
 ) -> None:
-    call = request(operation, ours.first(), f"key:{keys[scope].partition('.')[0]}")
-    for header, value in (("authorization", f"Bearer {keys[scope]}"), ("x-api-key", keys[scope])):
-        with Caller(server) as caller:
-            del caller.headers["authorization"]
-            caller.headers[header] = value
-            answer = send(caller, operation, call)
+    call = request(operation, ours.first(), f"key:{keyed[scope].key_id}")
+    for caller in keyed[scope].callers:
+        answer = send(caller, operation, call)
         if operation.scope is scope:
             assert answer.status_code not in (401, 403), answer.text
         else:
@@ -486,18 +492,16 @@ def test_without_a_token_that_counts_nothing_is_answered(
 
 @every()
 def test_a_valid_token_of_a_user_without_a_company_opens_nothing(
-    server: RunningServer, ours: Things, operation: Operation
+    called: Called, ours: Things, operation: Operation
 ) -> None:
     for user in (NOBODY, "user_of_no_store"):
-        with Caller(server, user) as caller:
-            answer = send(caller, operation, request(operation, ours.first(), user))
-            assert answer.status_code == 403
-            assert operation.http.method == "HEAD" or answer.json()["code"] == "no_company"
+        answer = send(called(user), operation, request(operation, ours.first(), user))
+        assert answer.status_code == 403
+        assert operation.http.method == "HEAD" or answer.json()["code"] == "no_company"
 
 
 @every(tuple(row for row in OPERATIONS if USER in (*names_in_query(row), *names_in_body(row))))
-def test_nobody_speaks_for_another_user(server: RunningServer, ours: Things, operation: Operation) -> None:
+def test_nobody_speaks_for_another_user(admin: Caller, ours: Things, operation: Operation) -> None:
     for other in (demo.SUPERVISOR, demo.OTHER_USER, demo.ADMIN.upper(), f" {demo.ADMIN}", "x"):
-        with Caller(server) as admin:
-            answer = send(admin, operation, request(operation, ours.first(), other))
-            refusal(answer, 403, "caller_mismatch")
+        answer = send(admin, operation, request(operation, ours.first(), other))
+        refusal(answer, 403, "caller_mismatch")
