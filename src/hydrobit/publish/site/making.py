@@ -14,6 +14,9 @@ from hydrobit.publish.site.prose import Library
 
 __all__ = ["Maker"]
 
+SAMPLES_RUN = "docs/reference/samples-run.md"
+"""The page of docs/ that tells which samples were run, and with what."""
+
 
 class Maker:
     """Makes each page of a table, and of a folder that holds `docs`. `assets` are the files that all pages name."""
@@ -58,7 +61,7 @@ class Maker:
         return self._frame.page(
             f"{row.summary} · Hydrobit API",
             row.description.replace("`", ""),
-            operation_pages.main(self._book, row, has_mock=self._has_mock),
+            operation_pages.main(self._book, row, has_mock=self._has_mock, samples_run=self._library.find(SAMPLES_RUN)),
             at=address(row),
             kind="reference",
             plain=f"{address(row)}.md",

@@ -16,15 +16,18 @@ from hydrobit.publish.site.trying import form
 __all__ = ["main"]
 
 
-def main(book: Book, row: Operation, *, has_mock: bool) -> Html:
-    """What stands on the row's page: what it is at the left, code at the right."""
+def main(book: Book, row: Operation, *, has_mock: bool, samples_run: str | None) -> Html:
+    """What stands on the row's page: what it is at the left, code at the right.
+
+    `samples_run` is the address of the page that tells which samples were run, and with what.
+    """
     told = joined([*_head(row), *_parts(book, row)])
     return element(
         "article",
         element(
             "div",
             element("div", told, class_="told"),
-            element("div", _samples(row), *_examples(book, row), class_="shown"),
+            element("div", _samples(row, samples_run), *_examples(book, row), class_="shown"),
             class_="columns",
         ),
         form(row, has_mock=has_mock),
@@ -36,11 +39,9 @@ _TO_TRY = element("a", "Try it", class_="to-try", href="#try")
 
 
 def _head(row: Operation) -> Iterator[Html]:
-    yield element("p", element("a", row.tag, href=f"{DOCS}#{_anchor(row.tag)}"), class_="eyebrow")
+    yield element("p", element("a", row.tag, href=f"{DOCS}#{_anchor(row.tag)}"), " ", _TO_TRY, class_="eyebrow")
     yield element("h1", row.summary)
-    yield element(
-        "p", method_mark(row.http.method), " ", element("code", path_of(row.http.path)), _TO_TRY, class_="address"
-    )
+    yield element("p", method_mark(row.http.method), " ", element("code", path_of(row.http.path)), class_="address")
     yield element("p", said(row.description), class_="lead")
     facts = [
         ("Name", element("code", row.name)),
@@ -144,7 +145,7 @@ def _folded(title: str, inside: Html) -> Html:
     return element("details", element("summary", title), inside, class_="folded")
 
 
-def _samples(row: Operation) -> Html:
+def _samples(row: Operation, samples_run: str | None) -> Html:
     """All programs, one section each; a script of the page makes tabs of them."""
     sections = [
         element(
@@ -160,6 +161,9 @@ def _samples(row: Operation) -> Html:
         "section",
         element("h2", "Sample", id="samples"),
         element("div", *sections, class_="tabs", data_label="Language of the sample"),
+        element("p", element("a", "Each was run as it is printed.", href=samples_run), class_="proof")
+        if samples_run
+        else Html(),
         class_="samples",
     )
 

@@ -147,6 +147,10 @@ class Library:
         """The page of a file."""
         return next(page for page in self.pages if page.path == path)
 
+    def find(self, path: str) -> str | None:
+        """Where the page of a file is; None where there is no such file."""
+        return next((page.address for page in self.pages if page.path == path), None)
+
     def groups(self) -> dict[str, list[Page]]:
         """The pages under the titles of their groups, in the order in which the index of all names them."""
         index = next((page.text for page in self.pages if page.path == INDEX_OF_ALL), "")
