@@ -11,6 +11,7 @@ import httpx
 
 from hydrobit.catalog import OPERATIONS
 from hydrobit.mock import serving
+from hydrobit.mock.faults import Plan, no_faults
 from hydrobit.mock.spaces import Spaces
 from hydrobit.operation import Operation
 from hydrobit.settings import Settings
@@ -76,14 +77,11 @@ def event(number: int, **changes: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running(**settings: Any) -> AsyncIterator[RunningMock]:
-    """A mock on a free port. Settings may come with what `serving.listening` takes."""
-    options = {
-        name: settings.pop(name) for name in ("plan", "log_length_max", "log_body_bytes_max") if name in settings
-    }
+async def running(*, plan: Plan = no_faults, **settings: Any) -> AsyncIterator[RunningMock]:
+    """A mock on a free port, with these settings; `plan` says which calls meet faults."""
     chosen = replace(Settings(), port=0, **settings)
     async with (
-        serving.listening(chosen, **options) as (address, spaces),
+        serving.listening(chosen, plan=plan) as (address, spaces),
         httpx.AsyncClient(base_url=address, timeout=ANSWER_S_MAX, trust_env=False) as client,
     ):
         yield RunningMock(address, spaces, client)

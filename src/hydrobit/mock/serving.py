@@ -1,4 +1,4 @@
-"""The mock server alone: `hydrobit mock`, and in the process of whoever judges a client by it."""
+"""The mock server alone: `hydrobit mock`, and on the event loop of a test that looks into its spaces."""
 
 import asyncio
 import os
@@ -9,7 +9,6 @@ from hydrobit.errors import SettingError
 from hydrobit.kit.clock import SystemClock
 from hydrobit.mock.endpoints import endpoints, refusing
 from hydrobit.mock.faults import Plan, no_faults
-from hydrobit.mock.space import LOG_BODY_BYTES_MAX, LOG_LENGTH_MAX
 from hydrobit.mock.spaces import Spaces
 from hydrobit.publish.site.trying import MOCK
 from hydrobit.settings import Settings
@@ -28,15 +27,9 @@ async def serve(settings: Settings, *, plan: Plan = no_faults, started: Callable
 
 
 @asynccontextmanager
-async def listening(
-    settings: Settings,
-    *,
-    plan: Plan = no_faults,
-    log_length_max: int = LOG_LENGTH_MAX,
-    log_body_bytes_max: int = LOG_BODY_BYTES_MAX,
-) -> AsyncIterator[tuple[str, Spaces]]:
+async def listening(settings: Settings, *, plan: Plan = no_faults) -> AsyncIterator[tuple[str, Spaces]]:
     """A mock on this event loop for the length of the block: its address and its spaces. Raises SettingError."""
-    spaces = _alone(settings, plan, log_length_max, log_body_bytes_max)
+    spaces = _alone(settings, plan)
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     server = _server(settings, spaces, port.set_result)
     running = asyncio.create_task(server.serve(), name="hydrobit-mock")
@@ -52,22 +45,8 @@ async def listening(
         await spaces.stop()
 
 
-def _alone(
-    settings: Settings,
-    plan: Plan,
-    log_length_max: int = LOG_LENGTH_MAX,
-    log_body_bytes_max: int = LOG_BODY_BYTES_MAX,
-) -> Spaces:
-    return Spaces(
-        settings,
-        SystemClock(),
-        os.urandom,
-        prefix="",
-        rests=False,
-        plan=plan,
-        log_length_max=log_length_max,
-        log_body_bytes_max=log_body_bytes_max,
-    )
+def _alone(settings: Settings, plan: Plan) -> Spaces:
+    return Spaces(settings, SystemClock(), os.urandom, prefix="", rests=False, plan=plan)
 
 
 def _server(settings: Settings, spaces: Spaces, started: Callable[[int], None]) -> Server:

@@ -66,8 +66,6 @@ class Ground:
     image: bytes
     rests: bool
     plan: Plan = no_faults
-    log_length_max: int = LOG_LENGTH_MAX
-    log_body_bytes_max: int = LOG_BODY_BYTES_MAX
     one_picture: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
 
@@ -79,7 +77,7 @@ class Space:
         settings = ground.settings
         self.id = ground.random(ID_BYTES).hex()
         self.plan: Plan = ground.plan
-        self.log: deque[Heard] = deque(maxlen=ground.log_length_max)
+        self.log: deque[Heard] = deque(maxlen=LOG_LENGTH_MAX)
         self.heard = 0
         self.under_way = 0
         self.used_at = 0.0
@@ -119,7 +117,7 @@ class Space:
             method=request.method,
             path=request.path[:LOG_PATH_LENGTH_MAX],
             query=request.query[:LOG_PATH_LENGTH_MAX].decode("latin-1"),
-            body=request.body[: self._ground.log_body_bytes_max],
+            body=request.body[:LOG_BODY_BYTES_MAX],
             body_length=len(request.body),
             digest=digest,
             began=time.monotonic(),
@@ -170,7 +168,7 @@ class Space:
         return found
 
     async def read(self, unit: Callable[[Transaction, *Ts], T], /, *args: *Ts) -> T:
-        """Runs a unit on the space's store, as whoever judges its ledger does."""
+        """Runs a unit on the space's store, for whoever looks at what a client made it hold."""
         return await self._engine.read(unit, *args)
 
     async def stop(self) -> None:

@@ -15,7 +15,7 @@ from hydrobit.errors import Code, Refused
 from hydrobit.kit.clock import Clock
 from hydrobit.mock import seeds
 from hydrobit.mock.faults import Plan, no_faults
-from hydrobit.mock.space import LOG_BODY_BYTES_MAX, LOG_LENGTH_MAX, Ground, Space
+from hydrobit.mock.space import Ground, Space
 from hydrobit.settings import Settings
 from hydrobit.transport.metrics import Metrics
 
@@ -47,13 +47,10 @@ class Spaces:
         prefix: str,
         rests: bool,
         plan: Plan = no_faults,
-        log_length_max: int = LOG_LENGTH_MAX,
-        log_body_bytes_max: int = LOG_BODY_BYTES_MAX,
     ) -> None:
         """`prefix` is the path that the mock stands at. Beside a real server it `rests` half of the time."""
         self._settings, self._clock, self._random, self._plan = settings, clock, random, plan
         self._rests = rests
-        self._log_length_max, self._log_body_bytes_max = log_length_max, log_body_bytes_max
         self.links = f"{settings.public_url.rstrip('/')}{prefix}{SPACES}"
         self._spaces: OrderedDict[str, Space] = OrderedDict()
         self._ground: Ground | None = None
@@ -167,8 +164,6 @@ class Spaces:
                     image,
                     self._rests,
                     self._plan,
-                    self._log_length_max,
-                    self._log_body_bytes_max,
                 )
             return self._ground
 
