@@ -8,12 +8,12 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from hydrobit.mock.faults import Heard
+from hydrobit.mock.spaces import by_token
 from hydrobit.operation import Operation
 from hydrobit.publish import samples
 from hydrobit.publish.samples import Language
@@ -69,7 +69,7 @@ class Bench:
 
     async def judged(self, row: Operation, language: Language, token: str, printed: Printed) -> str:
         """The same of a sample that was run with this token at the mock, and printed this."""
-        space, twin = await self.mock.spaces.space(space_of(token)), await self.twin(row)
+        space, twin = await self.mock.spaces.space(by_token(token)), await self.twin(row)
         return (
             _said_otherwise(row, list(space.log))
             or _printed_otherwise(language, printed, twin)
@@ -87,7 +87,7 @@ class Bench:
                     headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
                     content=samples.payload(row),
                 )
-                space = await self.mock.spaces.space(space_of(token))
+                space = await self.mock.spaces.space(by_token(token))
                 self._twins[row.name] = Twin(answer.status_code, answer.text, await space.read(stored.store))
             return self._twins[row.name]
 
@@ -156,11 +156,6 @@ async def bench(home: Path, live: str, live_token: str) -> AsyncIterator[Bench]:
     """A mock on this event loop, beside a live server."""
     async with mocks.running() as mock:
         yield Bench(mock, live, live_token, home)
-
-
-def space_of(token: str) -> str:
-    """The mock's name of a token's space."""
-    return f"token {sha256(token.encode()).hexdigest()}"
 
 
 def _said_otherwise(row: Operation, heard: list[Heard]) -> str:
