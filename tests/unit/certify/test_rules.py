@@ -3,11 +3,13 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from hydrobit.certify import arrival, repeating, reports
 from hydrobit.certify.checks import CHECKS, Check
 from hydrobit.certify.faults import LOST_ANSWER
 from hydrobit.certify.findings import Rule, judge
-from hydrobit.certify.seen import End, Record, Report, Request, Seen
+from hydrobit.certify.seen import End, Outcome, Record, Report, Request, Seen
 from hydrobit.certify.watch import RECORDS
 from tests.naive_client import Sin
 from tests.unit.certify.field import seen
@@ -92,3 +94,12 @@ def test_each_end_that_is_none_is_told() -> None:
 def test_a_finding_names_the_requests_that_show_it() -> None:
     (finding,) = judge(seen(LOSING, Sin.believes_in_silence), [repeating.asks_again])
     assert finding.requests == (4,)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_refused"),
+    [(200, False), (201, False), (400, True), (409, True), (422, True)]
+    + [(status, False) for status in (401, 408, 425, 429, 500, 503)],
+)
+def test_only_a_status_about_the_count_itself_refuses_it(status: int, is_refused: bool) -> None:
+    assert Outcome(status).is_refused is is_refused
