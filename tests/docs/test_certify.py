@@ -23,7 +23,7 @@ def test_the_projects_own_client_passes_every_check(tmp_path: Path) -> None:
     commands = "".join(block.text for block in blocks(PAGE) if block.kind == "sh")
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],
-        env=engines.clean_environment(None, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}"),
+        env=engines.clean_environment(None, COLUMNS="80", PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}"),
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -33,6 +33,8 @@ def test_the_projects_own_client_passes_every_check(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(CHECKS)} of {len(CHECKS)} checks passed" in done.stdout
     assert done.stdout.splitlines()[-1].startswith('{"request": 1, "start": 1,')
+    (shown,) = (block.text.splitlines() for block in blocks(PAGE) if block.kind == "text")
+    assert [line for line in shown if line.removesuffix("...") not in done.stdout] == []
     (line,) = (json.loads(block.text) for block in blocks(PAGE) if block.kind == "json")
     printed = (tmp_path / "certified" / "refusals" / "output.txt").read_text().splitlines()
     assert line.items() <= json.loads(printed[0]).items()

@@ -21,7 +21,7 @@ RUN = {
     ),
     "docs/how-to/boundaries.md": {"sh": DAY, "json file=lots.geojson": DAY},
     "docs/how-to/brokers.md": dict.fromkeys(("sh", "conf", "rights"), "tests/docs/test_brokers.py"),
-    "docs/how-to/certify-a-client.md": dict.fromkeys(("sh", "json"), "tests/docs/test_certify.py"),
+    "docs/how-to/certify-a-client.md": dict.fromkeys(("sh", "json", "text"), "tests/docs/test_certify.py"),
     "docs/how-to/crew.md": {"sh": DAY},
     "docs/how-to/deploy.md": {"sh": "tests/deploy/test_kubernetes.py"},
     "docs/how-to/devices.md": dict.fromkeys(("sh", "python", "js"), "tests/docs/test_devices.py"),
