@@ -169,6 +169,8 @@ def test_the_keyboard_alone_finds_an_operation(visit: Visit, size: tuple[int, in
     [
         ("clientEventId", "/docs/createProductionRecord#body-clientEventId"),
         ("session_closed", "/docs/errors#session_closed"),
+        ("void", "/docs/voidProductionRecord"),
+        ("idempotent", "/docs/checkIdempotencyKey"),
         ("ledger's format", "/docs/pages/reference/ledger-format"),
     ],
 )
@@ -182,6 +184,17 @@ def test_fields_codes_and_pages_are_found(visit: Visit, words: str, place: str) 
         expect(page.get_by_role("option").first).to_be_visible()
         page.keyboard.press("Enter")
         page.wait_for_url(f"**{place}")
+
+
+@needs(CHROMIUM)
+def test_words_that_stand_nowhere_are_said_to(visit: Visit) -> None:
+    with visit("/docs") as page:
+        field = page.get_by_role("combobox", name="Search")
+        field.fill("qwxyz")
+        said = page.get_by_text("Nothing found")
+        expect(said).to_have_class("nothing")
+        field.press("Escape")
+        expect(said).to_have_class("hidden")
 
 
 @needs(CHROMIUM)

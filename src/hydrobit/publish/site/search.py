@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from textwrap import shorten
 
 from hydrobit.errors import CATALOGUE
 from hydrobit.publish.site.addresses import DOCS, address
@@ -35,7 +36,7 @@ def _codes() -> Iterator[Entry]:
 
 def _headings(pages: Iterable[Page]) -> Iterator[Entry]:
     for page in pages:
-        yield "page", page.title, page.first_words[:80], page.address
+        yield "page", page.title, shorten(page.first_words, 80, placeholder=" ..."), page.address
         for heading in page.headings:
             yield "page", heading.text, page.title, f"{page.address}#{heading.anchor}"
 

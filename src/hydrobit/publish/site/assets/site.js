@@ -137,7 +137,8 @@ async function copyText(text) {
 
 const plain = (text) => text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
 
-// How well an entry answers: the title at its beginning, at a word's, within; then what stands beside it.
+// How well an entry answers: the title at its beginning, at a word's, within; then what stands beside it. A field counts half,
+// for what many operations have would hide the operation itself; an operation is found by its published name's beginning too.
 function score([kind, title, beside], words) {
   const name = plain(title);
   const rest = plain(beside);
@@ -146,12 +147,14 @@ function score([kind, title, beside], words) {
     if (name === word) sum += 100;
     else if (name.startsWith(word)) sum += 60;
     else if (name.split(/[^\p{L}\p{N}]+/u).some((part) => part.startsWith(word))) sum += 40;
+    else if (kind === "operation" && rest.startsWith(word)) sum += 40;
     else if (name.includes(word)) sum += 25;
     else if (rest.split(/[^\p{L}\p{N}]+/u).some((part) => part.startsWith(word))) sum += 14;
     else if (rest.includes(word)) sum += 8;
+    else if (word.length > 7 && `${name} ${rest}`.includes(word.slice(0, -2))) sum += 4; // idempotent, idempotency
     else return 0;
   }
-  return sum + { operation: 12, code: 10, page: 4, field: 0 }[kind];
+  return kind === "field" ? sum / 2 : sum + { operation: 12, code: 10, page: 4 }[kind];
 }
 
 function startSearch() {
@@ -168,6 +171,7 @@ function startSearch() {
   };
   const close = () => {
     list.hidden = true;
+    count.className = "hidden";
     at = -1;
     field.setAttribute("aria-expanded", "false");
     field.removeAttribute("aria-activedescendant");
@@ -201,6 +205,7 @@ function startSearch() {
     }));
     list.hidden = shown.length === 0;
     field.setAttribute("aria-expanded", String(shown.length > 0));
+    count.className = shown.length ? "hidden" : "nothing";
     count.textContent = shown.length ? `${found.length} found` : "Nothing found";
     return point(shown.length ? 0 : -1);
   };
