@@ -7,6 +7,7 @@ synchronous_commit on; a server without them is refused.
 
 import asyncio
 import os
+import select
 import socket
 import threading
 import time
@@ -118,14 +119,35 @@ class _Session:
         return self._checked(self.wire.exec_prepared(name, words, formats))
 
     def copy(self, statement: bytes, content: bytes) -> None:
-        """Sends rows in the text format of COPY."""
+        """Sends rows in the text format of COPY.
+
+        libpq is not let wait in any of it: psycopg keeps the interpreter while it does, so that a server which is
+        silent then would stop the whole process, and whoever might break the silence off.
+        """
         self.say(statement)
+        self.wire.nonblocking = 1
         self.wire.put_copy_data(content)
         self.wire.put_copy_end()
-        result = self.wire.get_result()
-        while self.wire.get_result() is not None:
+        while self.wire.flush():
+            self._wait(select.POLLIN | select.POLLOUT)
+            self.wire.consume_input()
+        result = self._next_result()
+        while self._next_result() is not None:
             continue  # the end of the COPY is told once more
+        self.wire.nonblocking = 0
         self._checked(result)
+
+    def _next_result(self) -> pq.abc.PGresult | None:
+        while self.wire.is_busy():
+            self._wait(select.POLLIN)
+            self.wire.consume_input()
+        return self.wire.get_result()
+
+    def _wait(self, events: int) -> None:
+        """Until the connection has something to read, or room to write, or is shut."""
+        waiting = select.poll()
+        waiting.register(self.wire.socket, events)
+        waiting.poll()
 
     def begin_savepoint(self) -> None:
         if self._savepoint_waits:

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +24,12 @@ from hydrobit.storage.postgres import PostgresStore
 from hydrobit.storage.queries import POSTGRES, Query
 from tests import engines, postgres
 from tests.unit.storage.notes import ADD, CREATE, add, texts
+from tests.watching import until
 
 WAIT_S_MAX = 20
 PID = Query("pid", "select pg_backend_pid()", ())
 SET = Query("set", "update note set text = ? where number = ?", ("text", "number"))
+WAITS = Query("waits", "select pid from pg_locks where not granted limit 1", ())
 LOCK = Query("lock", "select text from note where number = ? for update", ("number",))
 
 
@@ -240,6 +242,31 @@ def test_of_two_units_in_each_others_way_one_runs_again(settings: Settings) -> N
         writing.join(WAIT_S_MAX)
         assert one.read(texts) == ["by 2", "by 1"]
     assert sorted(tries) in ([1, 1, 2], [1, 2, 2])
+
+
+def test_while_a_copy_waits_for_the_server_all_others_go_on(settings: Settings) -> None:
+    """It waits for the other's key; were the interpreter kept meanwhile, the other could not commit."""
+    patient = replace(settings, store_busy_ms_max=5_000)
+    with closing(stores.open_store(patient)) as one, closing(stores.open_store(patient)) as other:
+        with ThreadPoolExecutor(1) as beside:
+
+            def unit(tx: Transaction) -> "Future[None]":
+                add(tx, 1, "first")
+                copying = beside.submit(other.write, lambda tx: tx.run_many(ADD, [(2, "b"), (1, "a")]))
+                until(lambda: tx.one(WAITS) is not None, "the copy waits")
+                return copying
+
+            copying = one.write(unit)
+            with pytest.raises(Duplicate):
+                copying.result(WAIT_S_MAX)
+        assert one.read(texts) == ["first"]
+        other.write(lambda tx: tx.run_many(ADD, [(2, "b"), (3, "c")]))
+        assert one.read(texts) == ["first", "b", "c"]
+
+
+def test_a_copy_larger_than_what_the_socket_takes_is_written_whole(store: PostgresStore) -> None:
+    store.write(lambda tx: tx.run_many(ADD, [(number, f"{number} " * 2_000) for number in range(1, 1_001)]))
+    assert len(store.read(texts)) == 1_000
 
 
 def test_a_unit_that_goes_on_after_an_error_is_not_taken_for_written(store: PostgresStore) -> None:
