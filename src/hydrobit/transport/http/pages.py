@@ -55,13 +55,15 @@ class MadePage(Endpoint):
 
     def __init__(self, document: Document) -> None:
         self._document = document
+        self._making = asyncio.Lock()  # who comes meanwhile waits for it, in place of making it too
         self._answer: Answer | None = None
         self._unchanged: Answer | None = None
         self._mark = b""
 
     async def answer(self, request: Request) -> Answer:
-        if self._answer is None:
-            self._keep(await asyncio.to_thread(self._document.make))
+        async with self._making:
+            if self._answer is None:
+                self._keep(await asyncio.to_thread(self._document.make))
         assert self._answer is not None, "it was made just now"
         if self._unchanged is not None and self._mark in request.headers.get(b"if-none-match", b""):
             return self._unchanged
