@@ -1,16 +1,20 @@
 """The mock answers the published examples to the letter, to whoever prefers them (RFC 7240)."""
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from hydrobit.catalog import OPERATIONS
+from hydrobit.mock import preferences
 from hydrobit.publish.refusals import codes_by_status
 from tests.contract.comparison import operations, resolve
 from tests.mocks import RunningMock, running
 
 Json = dict[str, Any]
+HEADER_BYTES = 32_000
+"""As long as the server takes a head."""
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +75,15 @@ async def test_an_example_that_there_is_not_is_told_with_those_there_are(mock: R
     body = answer.json()
     assert (answer.status_code, body["code"], body["field"]) == (400, "invalid_value", "Prefer")
     assert "200, 201, event, 400, invalid_json" in body["error"]
+
+
+@pytest.mark.parametrize("filling", ["a", " ", 'a"', '"', "=", "a, ", "a="])
+def test_a_long_header_is_read_in_no_time(filling: str) -> None:
+    """Anybody may send one: 16 kB of it once took the event loop for 48 s."""
+    long = (filling * HEADER_BYTES)[:HEADER_BYTES]
+    begun = time.process_time()
+    preferences.read(f"{long}!".encode())
+    assert time.process_time() - begun < 1
 
 
 async def test_other_preferences_change_nothing(mock: RunningMock) -> None:

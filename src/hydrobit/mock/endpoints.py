@@ -37,14 +37,20 @@ SPACE_LENGTH_MAX = 200
 STRANGERS = 0
 """The company that all bodies for the mock count to: together they hold a part of the room, like one company's."""
 READ_IN_THREAD_BYTES_MIN = 1_048_576
+NAME_BYTES_MAX = 6 * USER_ID_LENGTH_MAX + 2
+"""A longer JSON text is no user's id, however it is written."""
 _EXPOSED = (b"access-control-expose-headers", b"preference-applied, retry-after, x-request-id, x-mock-fault")
+
+
+_NULL = msgspec.Raw(b"null")
 
 
 class _Named(msgspec.Struct):
     """As much of a body as says who calls."""
 
-    user: object = msgspec.field(default=None, name="auth0Id")
-    record: object = None
+    user: msgspec.Raw = msgspec.field(default=_NULL, name="auth0Id")
+    record: msgspec.Raw = _NULL
+    """Not decoded but for its own user: a stranger's body may be millions of small things."""
 
 
 _named = msgspec.json.Decoder(_Named)
@@ -217,11 +223,11 @@ def _digest(body: bytes) -> str:
 def _named_in(body: bytes) -> object:
     try:
         named = _named.decode(body)
+        if named.user == _NULL and named.record != _NULL:
+            named = _named.decode(named.record)
+        return msgspec.json.decode(named.user) if len(named.user) <= NAME_BYTES_MAX else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None  # what is wrong with it is the row's to say
-    if named.user is None and isinstance(named.record, dict):
-        return named.record.get("auth0Id")
-    return named.user
 
 
 def _subject(token: bytes) -> object:

@@ -10,7 +10,8 @@ from hydrobit.operation import Operation
 from hydrobit.publish.refusals import codes_by_status
 from hydrobit.wire.envelope import Error, encode
 
-_PREFERENCE = re.compile(r'\s*([\w-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s;,"]*)))?\s*(?:[;,]|$)', re.ASCII)
+_PIECE = re.compile(r'(?:[^";,]|"[^"]*")+')
+"""One preference. Strangers send what is read by it: it never goes back over what it has read."""
 APPLIED = b"preference-applied"
 
 
@@ -42,8 +43,9 @@ def read(header: bytes | None) -> Preference | None:
     if header is None:
         return None
     said: dict[str, str] = {}
-    for name, quoted, plain in _PREFERENCE.findall(header.decode("latin-1")):
-        said.setdefault(name.lower(), quoted or plain)
+    for piece in _PIECE.findall(header.decode("latin-1")):
+        name, _, value = piece.partition("=")
+        said.setdefault(name.strip().lower(), value.strip().strip('"'))
     wanted = Preference(said.get("example") or None, said.get("code") or None)
     return wanted if wanted != Preference(None, None) else None
 
