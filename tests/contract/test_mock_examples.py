@@ -69,6 +69,13 @@ async def test_an_example_is_found_by_its_name_its_status_or_both(
     assert (answer.status_code, answer.json()[path]) == (status, value)
 
 
+@pytest.mark.parametrize("status", [200, 404])
+async def test_an_answer_to_head_is_preferred_by_its_status_and_has_no_body(mock: RunningMock, status: int) -> None:
+    answer = await mock.call("checkIdempotencyKey", headers={"prefer": f"code={status}"})
+    assert (answer.status_code, answer.content) == (status, b"")
+    assert answer.headers["preference-applied"] == f"code={status}"
+
+
 @pytest.mark.parametrize("prefer", ["example=nothing", "code=418", "code=409, example=201"])
 async def test_an_example_that_there_is_not_is_told_with_those_there_are(mock: RunningMock, prefer: str) -> None:
     answer = await mock.call("createProductionRecord", headers={"prefer": prefer})

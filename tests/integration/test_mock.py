@@ -207,6 +207,24 @@ async def test_too_many_calls_are_told_to_come_again(mock: RunningMock) -> None:
         assert (await slow).status_code == 200
 
 
+async def test_a_space_with_a_call_under_way_makes_way_for_none(mock: RunningMock) -> None:
+    heard = asyncio.Event()
+
+    def plan(call: Heard) -> tuple[Fault, ...]:
+        if call.operation != "createProductionRecord" or heard.is_set():
+            return ()
+        heard.set()
+        return (faults.fault(FaultKind.slow, 300),)
+
+    async with running(mock_spaces_max=1, plan=plan) as small:
+        await small.call("readCompany", "warm")
+        slow = asyncio.create_task(small.call("createProductionRecord", "slow"))
+        await heard.wait()
+        assert (await small.call("readCompany", "other")).status_code == 200
+        assert (await slow).status_code == 201
+        assert (await small.call("createProductionRecord", "slow")).status_code == 200, "what it has recorded is there"
+
+
 async def test_a_body_is_never_larger_than_a_space(mock: RunningMock) -> None:
     async with running(mock_space_bytes_max=400_000) as small:
         body: dict[str, Any] = example(ROWS["bulkCreateProductionRecords"]) | {"more": "x" * 400_000}

@@ -88,6 +88,7 @@ def browsed(texts: Sequence[str]) -> list[str]:
         ("/records", "/records/bulk", "the server was told"),
         (" --include", "", "were to be printed"),
         ("--include", "--include --output /dev/null", "were to be printed"),
+        ("curl --include", "echo 'HTTP/1.1 201 Created\n\n{}'; curl --silent --output /dev/null", "were to be printed"),
         ("}'\n", "}'\nexit 3\n", "it ended with 3"),
     ],
 )
