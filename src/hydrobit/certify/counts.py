@@ -80,6 +80,16 @@ def known(counts: Sequence[Given], said: Mapping[str, Any]) -> Given | None:
 def units_of(said: Mapping[str, Any]) -> Decimal | None:
     """The units of a count; None where they are no number."""
     try:
-        return Decimal(str(said.get("units", 1)))
+        units = Decimal(str(said.get("units", 1)))
     except InvalidOperation:
         return None
+    return units if units.is_finite() else None
+
+
+def is_text(said: object) -> bool:
+    """Whether what JSON said is all of texts that can be written: half a character is none, and no server reads it."""
+    try:
+        json.dumps(said, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from hydrobit.certify.counts import known
+from hydrobit.certify.counts import is_text, known
 from hydrobit.certify.findings import Finding, at_the_begin, refusals
 from hydrobit.certify.seen import Report, Seen
 
@@ -15,7 +15,7 @@ def read(text: str) -> Iterator[Report]:
             said = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(said, dict):
+        if isinstance(said, dict) and is_text(said):
             event_id, code = said.get("clientEventId"), said.get("code")
             if isinstance(event_id, str) and isinstance(code, str) and code:
                 yield Report(event_id, code)

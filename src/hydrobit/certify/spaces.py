@@ -92,7 +92,7 @@ class Space:
     async def _lines(self, worker: dict[str, Any]) -> list[dict[str, Any]]:
         """A worker's movements; of a made up id that no path can name, the sum alone."""
         worker_id = worker["workerId"]
-        if "/" in worker_id:
+        if "/" in worker_id or worker_id in (".", ".."):
             sum_of = {"clientEventId": "", "units": worker["units"], "recordedAtUtc": "", "recordId": ""}
             return [{"state": "counted", "workerId": worker_id, **sum_of}]
         found: list[dict[str, Any]] = []

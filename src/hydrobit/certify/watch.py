@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from hydrobit.certify.counts import Given, known
+from hydrobit.certify.counts import Given, is_text, known
 from hydrobit.certify.faults import Fault, Plan
 from hydrobit.certify.seen import Carried, Outcome, Request
 
@@ -117,4 +117,4 @@ def _json(body: bytes) -> Mapping[str, Any]:
         found = json.loads(body, parse_float=str)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) and is_text(found) else {}

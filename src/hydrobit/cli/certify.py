@@ -107,7 +107,8 @@ async def _grade(words: Sequence[str], checks: "Sequence[Check]", limit_s: float
     structlog.configure(wrapper_class=quiet)
     task = asyncio.current_task()
     assert task is not None, "a coroutine of asyncio.run is a task"
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # the terminal may be closed; the client must not stay
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     async with spaces.running(Settings()) as running:
         grading = Grading(words, folder, running, SystemClock(), limit_s)
         return await grading.grade(checks, lambda check: print(f"{check.name} ...", file=sys.stderr, flush=True))

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from hydrobit.certify import arrival, repeating, reports
+from hydrobit.certify import arrival, counts, repeating, reports
 from hydrobit.certify.checks import CHECKS, Check
 from hydrobit.certify.faults import LOST_ANSWER
 from hydrobit.certify.findings import Rule, judge
@@ -103,3 +103,14 @@ def test_a_finding_names_the_requests_that_show_it() -> None:
 )
 def test_only_a_status_about_the_count_itself_refuses_it(status: int, is_refused: bool) -> None:
     assert Outcome(status).is_refused is is_refused
+
+
+@pytest.mark.parametrize("units", ["sNaN", "NaN", "Infinity", "many", None, []])
+def test_what_is_no_number_is_no_units(units: object) -> None:
+    assert counts.units_of({"units": units}) is None
+
+
+def test_half_a_character_is_no_text_that_anybody_reads() -> None:
+    told = '{"clientEventId": "evt_1", "code": "%s"}'
+    assert [report.code for report in reports.read(told % "wrong_type")] == ["wrong_type"]
+    assert list(reports.read(told % "\\ud800")) == []
