@@ -1,12 +1,12 @@
 """What happens to a request on its way, and the plan that says which request meets what."""
 
-import json
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from hydrobit.errors import CATALOGUE, Code
+from hydrobit.errors import CATALOGUE, Code, Refused
+from hydrobit.wire import envelope
 
 
 class Body(Enum):
@@ -85,9 +85,8 @@ def told(fault: Fault) -> tuple[int, dict[str, str], bytes]:
     if fault.body is Body.proxy:
         return fault.status, headers | {"content-type": "text/html"}, _PAGE % fault.status
     code = CODES[fault.status]
-    meaning = CATALOGUE[code]
-    error = {"status": "error", "message": meaning.message, "error": meaning.remedy, "code": code, "requestId": "field"}
-    return fault.status, headers | {"content-type": "application/json"}, json.dumps(error).encode()
+    error = envelope.error(Refused(code, CATALOGUE[code].remedy), "field")
+    return fault.status, headers | {"content-type": "application/json"}, envelope.encode(error)
 
 
 class Plan:

@@ -19,6 +19,7 @@ from hydrobit.mock.faults import Fault, FaultKind, Heard
 from hydrobit.mock.space import Space
 from hydrobit.mock.spaces import SPACES, Spaces, by_header, by_token
 from hydrobit.operation import Operation, Reply
+from hydrobit.publish.samples import TOKEN
 from hydrobit.publish.site.trying import MOCK
 from hydrobit.settings import Settings
 from hydrobit.storage.objects import PATH as OBJECTS_PATH
@@ -30,7 +31,7 @@ from hydrobit.wire.fields import USER_ID_LENGTH_MAX
 
 T = TypeVar("T")
 
-PLACEHOLDER = b"<YOUR_JWT_HERE>"
+PLACEHOLDER = TOKEN.encode()
 """What stands in published samples in the place of a token."""
 SPACE, FAULT, PREFER = b"x-mock-space", b"x-mock-fault", b"prefer"
 SPACE_LENGTH_MAX = 200

@@ -1,14 +1,13 @@
 """The published examples to the letter: `Prefer: example=...`, `Prefer: code=409` (RFC 7240)."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hydrobit.errors import CATALOGUE, Code, Refused
 from hydrobit.operation import Operation
 from hydrobit.publish.refusals import codes_by_status
-from hydrobit.wire.envelope import Error, encode
+from hydrobit.wire.envelope import Error, encode, error
 
 _PIECE = re.compile(r'(?:[^";,]|"[^"]*")+')
 """One preference. Strangers send what is read by it: it never goes back over what it has read."""
@@ -61,7 +60,9 @@ def examples(operation: Operation) -> list[Example]:
             found.append(Example(str(status), status, None))
             continue
         found.append(Example(str(status), status, Error.schema["example"]))
-        found += [Example(code.value, status, _told(code)) for code in codes]
+        found += [
+            Example(code.value, status, error(Refused(code, CATALOGUE[code].remedy), "example")) for code in codes
+        ]
     if operation.http.method == "HEAD":
         found += [Example(str(status), status, None) for status in operation.http.statuses]
     return found
@@ -84,14 +85,3 @@ def find(operation: Operation, wanted: Preference) -> Example:
 def body_of(example: Example) -> bytes:
     """The example as JSON, without a word more."""
     return b"" if example.body is None else encode(example.body)
-
-
-def _told(code: Code) -> Mapping[str, str]:
-    meaning = CATALOGUE[code]
-    return {
-        "status": "error",
-        "message": meaning.message,
-        "error": meaning.remedy,
-        "code": code.value,
-        "requestId": "example",
-    }
