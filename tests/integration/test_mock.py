@@ -5,6 +5,7 @@ import base64
 import re
 from collections.abc import AsyncIterator
 from io import BytesIO
+from random import Random
 from typing import Any
 
 import pytest
@@ -135,6 +136,23 @@ async def test_a_photo_is_shown_by_its_link_while_its_space_is_there(mock: Runni
         shown = await mock.client.get(worker["photo_url"])
         assert shown.status_code == status, shown.text
         assert (shown.headers["content-type"] == "image/jpeg") == (status == 200)
+
+
+async def test_a_photo_counts_to_what_its_space_may_hold(mock: RunningMock) -> None:
+    """It lies beside the database, which alone has room to spare here."""
+    body = example(ROWS["createWorker"]) | {"first_name": "Photo", "photo": noisy_photo(400)}
+    async with running(mock_space_bytes_max=700_000) as small:
+        assert (await small.call("createWorker", "photos", body=body)).status_code == 201
+        full = await small.call("createProductionRecord", "photos")
+        assert (full.status_code, full.json()["code"]) == (507, "mock_space_full")
+        assert (await small.call("createProductionRecord", "other")).status_code == 201
+
+
+def noisy_photo(side: int) -> str:
+    """A picture that no coding makes small, of so many points a side."""
+    picture = BytesIO()
+    Image.frombytes("RGB", (side, side), Random(1).randbytes(3 * side * side)).save(picture, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()}"
 
 
 async def test_a_letter_is_handed_in_anew_by_the_same_rules(mock: RunningMock) -> None:

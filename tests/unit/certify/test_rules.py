@@ -50,6 +50,8 @@ def test_who_asks_for_the_key_need_not_send_again() -> None:
     key = f"{RECORDS}/check-idempotency?key=client%3Asession%3AJS0315%3Aevt_field_004"
     look = Request(len(found.requests) + 1, 1, found.seconds, "HEAD", key, status=200)
     assert sentences(replace(found, requests=[*found.requests, look]), repeating.asks_again) == []
+    elsewhere = replace(look, path=f"{RECORDS}?named=evt_field_004")
+    assert sentences(replace(found, requests=[*found.requests, elsewhere]), repeating.asks_again)
 
 
 def test_units_may_be_written_in_another_way() -> None:
